@@ -1,0 +1,111 @@
+"""What every backbone of the house can do: load, save, describe itself."""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from hub_tasks import presets
+from hub_tasks.errors import PresetFormatError, PresetNotFoundError, received
+from hub_tasks.families import Family
+from hub_tasks.registry import Registry
+from hub_tasks.version import __version__
+
+BACKBONES: "Registry[type[Backbone]]" = Registry("backbone", PresetFormatError)
+
+
+class Backbone(keras.Model):
+    """An encoder: token ids in, hidden states out.
+
+    Subclasses are functional models whose constructor arguments are the entries of the
+    family's configuration, kept in `self.config`.
+    """
+
+    family: ClassVar[Family | None] = None
+    config: dict[str, Any]
+
+    @classmethod
+    def from_preset(
+        cls,
+        preset: str | os.PathLike[str],
+        load_weights: bool = True,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> "Backbone":
+        """Loads the backbone of a preset.
+
+        Args:
+            preset: a built-in name, a directory, an `hf://` or a `kaggle://` handle.
+            load_weights: False leaves the weights at random.
+            dtype: a Keras dtype or dtype policy; None for Keras's current policy.
+            **kwargs: entries of the configuration to override.
+
+        Raises:
+            PresetError: see its subclasses in `hub_tasks.errors`.
+
+        Example:
+
+        >>> import hub_tasks
+        >>> hub_tasks.BertBackbone.from_preset("bert_tiny_en_sentiment").config["num_layers"]
+        2
+        """
+        data = presets.load(preset)
+        if cls.family is not None and cls.family is not data.family:
+            raise PresetFormatError(
+                f"{cls.__name__} cannot be loaded from a preset of the {data.family.title} family; "
+                f"use {data.family.prefix}Backbone. {received(preset=preset)}"
+            )
+        return cls.from_data(data, load_weights=load_weights, dtype=dtype, **kwargs)
+
+    @classmethod
+    def from_data(
+        cls, data: presets.PresetData, load_weights: bool = True, dtype: Any = None, **kwargs: Any
+    ) -> "Backbone":
+        """Builds the backbone that neutral data describes."""
+        if data.backbone is None:
+            source = data.source.handle if data.source else None
+            raise PresetNotFoundError(f"The preset has no backbone. {received(preset=source)}")
+        backbone = BACKBONES[data.family.name](**{**data.backbone, **kwargs}, dtype=dtype)
+        if load_weights:
+            assign(backbone.weights, data.weights.read(shapes(backbone.weights)))
+        return backbone
+
+    def to_data(self) -> presets.PresetData:
+        """Configuration and weights as neutral data."""
+        return presets.PresetData(self.family, backbone=self.config, weights=values(self.weights))
+
+    def save_to_preset(
+        self, preset_dir: str | os.PathLike[str], weights_format: str = "h5"
+    ) -> None:
+        """Writes a preset that holds this backbone alone."""
+        presets.save(preset_dir, self.to_data(), __version__, weights_format)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "trainable": self.trainable, **self.config}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Backbone":
+        return cls(**config)
+
+
+def shapes(variables: Iterable[Any]) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of Keras variables."""
+    return {variable.path: tuple(variable.shape) for variable in variables}
+
+
+def values(variables: Iterable[Any]) -> dict[str, np.ndarray]:
+    """Name -> value of Keras variables, bfloat16 widened to float32."""
+    arrays = {v.path: np.array(keras.ops.convert_to_numpy(v)) for v in variables}
+    return {n: a.astype("float32") if a.dtype.name == "bfloat16" else a for n, a in arrays.items()}
+
+
+def assign(variables: Iterable[Any], tensors: Iterable[tuple[str, np.ndarray]]) -> set[str]:
+    """Writes tensors into the variables of their names; returns the names."""
+    by_name: Mapping[str, Any] = {variable.path: variable for variable in variables}
+    written = set()
+    for name, value in tensors:
+        by_name[name].assign(value.astype(by_name[name].dtype))
+        written.add(name)
+    return written

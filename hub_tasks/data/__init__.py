@@ -1,0 +1,73 @@
+"""Inputs: one file per kind -> rows; rows -> padded batches."""
+
+from typing import Any
+
+import keras
+
+from hub_tasks.data.batches import MemoryBatches, StreamBatches, feed
+from hub_tasks.data.columns import is_column, is_pair, read_columns
+from hub_tasks.data.iterables import IterableSource, PyDatasetSource
+from hub_tasks.data.labels import LabelSpace, check_sample_weight, looks_multi_label
+from hub_tasks.data.packing import Packer
+from hub_tasks.data.rows import Rows, Source
+from hub_tasks.data.tf_data import TFDataSource, is_dataset, is_tensorflow, map_texts
+from hub_tasks.errors import DataError, received
+
+__all__ = [
+    "LabelSpace",
+    "MemoryBatches",
+    "Packer",
+    "Rows",
+    "Source",
+    "StreamBatches",
+    "check_sample_weight",
+    "feed",
+    "is_column",
+    "is_pair",
+    "is_tensorflow",
+    "looks_multi_label",
+    "map_texts",
+    "open_data",
+    "read_columns",
+]
+
+
+def open_data(x: Any, y: Any, sample_weight: Any, batch_size: int) -> Rows | Source:
+    """Recognises an input: rows where it is in memory, else a source of rows.
+
+    Args:
+        x: texts, in any accepted form.
+        y, sample_weight: only beside inputs that are in memory.
+        batch_size: for sources that yield single texts.
+
+    Raises:
+        DataError: `x` is of no accepted form.
+    """
+    source: Source
+    if x is None or isinstance(x, dict):
+        raise DataError(
+            "Texts are expected: a list, tuple, NumPy array or pandas column of str, a "
+            "tf.data.Dataset, a generator or a keras.utils.PyDataset. For data that is already "
+            f"tokenised, build the classifier with `preprocessor=None`. {received(x=x)}"
+        )
+    if is_dataset(x):
+        source = TFDataSource(x, batch_size)
+    elif isinstance(x, keras.utils.PyDataset):
+        source = PyDatasetSource(x)
+    elif is_tensorflow(x):
+        return read_columns(x.numpy(), y, sample_weight)
+    elif is_column(x):
+        return read_columns(x, y, sample_weight)
+    elif hasattr(x, "__iter__") and not isinstance(x, set | frozenset):
+        source = IterableSource(x, batch_size)
+    else:
+        raise DataError(
+            "Texts are a list, tuple, NumPy array or pandas column of str, a tf.data.Dataset, a "
+            f"generator or a keras.utils.PyDataset. {received(type=type(x))}"
+        )
+    if y is not None or sample_weight is not None:
+        raise DataError(
+            "Labels and weights come with the texts here: let the data set yield (texts, labels) "
+            f"or (texts, labels, weights). {received(x=type(x), y=type(y))}"
+        )
+    return source

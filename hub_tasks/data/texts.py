@@ -1,0 +1,48 @@
+"""Texts as users hold them -> a list of `str`, or one error that names the row."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from hub_tasks.errors import DataError, received
+
+_ACCEPTED = "Texts are strings: a list, tuple, NumPy array or pandas column of str"
+
+
+def check_texts(values: Iterable[Any], name: str = "texts", start: int = 0) -> list[str]:
+    """Checks every text; UTF-8 bytes are decoded and NUL characters removed.
+
+    Args:
+        values: one text an item.
+        name: what errors call the column.
+        start: the row number of the first text.
+
+    Raises:
+        DataError: an item that is no text, invalid UTF-8, or a lone surrogate.
+    """
+    return [
+        value
+        if type(value) is str and value.isascii() and "\0" not in value
+        else _check(value, f"{name}[{row}]")
+        for row, value in enumerate(values, start)
+    ]
+
+
+def _check(value: Any, place: str) -> str:
+    if isinstance(value, bytes):
+        try:
+            value = value.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{place} is not valid UTF-8 (byte {error.start}). Decode it with its own encoding "
+                f"first. {received(value=value)}"
+            ) from None
+    if not isinstance(value, str):
+        raise DataError(f"{place} is not a text. {_ACCEPTED}. {received(value=value)}")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{place} holds a lone surrogate at character {error.start}, which is no text. "
+            f"{received(value=value)}"
+        ) from None
+    return str(value).replace("\0", "")

@@ -1,0 +1,57 @@
+"""Every error that hub_tasks raises on purpose.
+
+Each message says what is wrong, what is accepted, and `Received: name=value`.
+"""
+
+_SHOWN = 120  # characters of a received value that a message repeats
+
+
+class HubTasksError(Exception):
+    """Base class of all errors of this package."""
+
+
+class PresetError(HubTasksError, ValueError):
+    """A preset cannot be found, read, trusted or written."""
+
+
+class PresetNotFoundError(PresetError):
+    """The handle, the directory or a file that the preset needs is not there."""
+
+
+class PresetFormatError(PresetError):
+    """A JSON, vocabulary or configuration file does not say what it must."""
+
+
+class PresetVersionError(PresetError):
+    """The preset was written by a newer schema than this version reads."""
+
+
+class UnsafePresetError(PresetError):
+    """The preset contains something that a legitimate preset never contains."""
+
+
+class PresetWeightsError(PresetError):
+    """Weights are missing, left over, misshapen, of a wrong type or not finite."""
+
+
+class PresetIntegrityError(PresetError):
+    """A file differs from the digest that the preset's manifest records."""
+
+
+class PresetSaveError(PresetError):
+    """A preset could not be written; what stood at the target is unchanged."""
+
+
+class DataError(HubTasksError, ValueError):
+    """Texts, labels or weights are not of a documented form."""
+
+
+def received(**values: object) -> str:
+    """Renders `Received: name=value, ...` with long values shortened and escaped."""
+    return "Received: " + ", ".join(f"{name}={shorten(value)}" for name, value in values.items())
+
+
+def shorten(value: object) -> str:
+    """A one-line `repr` of at most 120 characters."""
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

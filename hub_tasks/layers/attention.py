@@ -1,0 +1,86 @@
+"""Multi-head self-attention."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="hub_tasks")
+class SelfAttention(keras.layers.Layer):
+    """Multi-head self-attention with one fused projection to query, key and value.
+
+    Reference: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762.
+
+    Args:
+        num_heads: the number of heads; must divide the size of the input.
+        dropout: share of attention weights dropped in training.
+
+    Call arguments:
+        x: `(batch, length, dim)`.
+        padding_mask: `(batch, length)`, true where a key may be attended to; None for all.
+
+    Returns:
+        `(batch, length, dim)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from hub_tasks.layers import SelfAttention
+    >>> SelfAttention(num_heads=2)(np.zeros((3, 5, 8), "float32")).shape[-1]
+    8
+    """
+
+    def __init__(self, num_heads: int, dropout: float = 0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.dropout = dropout
+
+    def build(self, input_shape):
+        dim = input_shape[-1]
+        if dim % self.num_heads:
+            raise ValueError(
+                f"The input size must be a multiple of `num_heads`. "
+                f"Received: size={dim}, num_heads={self.num_heads}"
+            )
+        self.head_dim = dim // self.num_heads
+        initializer = keras.initializers.TruncatedNormal(stddev=0.02)
+        self.query_key_value = keras.layers.Dense(
+            3 * dim,
+            kernel_initializer=initializer,
+            dtype=self.dtype_policy,
+            name="query_key_value",
+        )
+        self.query_key_value.build(input_shape)
+        self.output_dense = keras.layers.Dense(
+            dim, kernel_initializer=initializer, dtype=self.dtype_policy, name="output"
+        )
+        self.output_dense.build(input_shape)
+        self.attention_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+
+    def call(self, x, padding_mask=None, training=False):
+        batch, length = ops.shape(x)[0], ops.shape(x)[1]
+        heads = ops.reshape(
+            self.query_key_value(x), (batch, length, 3, self.num_heads, self.head_dim)
+        )
+        query, key, value = heads[:, :, 0], heads[:, :, 1], heads[:, :, 2]
+        mask = None
+        if padding_mask is not None:
+            mask = ops.cast(padding_mask[:, None, None, :], "bool")
+        if training and self.dropout:
+            joined = self._attend_with_dropout(query, key, value, mask)
+        else:
+            joined = ops.dot_product_attention(query, key, value, mask=mask)
+        return self.output_dense(ops.reshape(joined, (batch, length, -1)))
+
+    def _attend_with_dropout(self, query, key, value, mask):
+        scores = ops.einsum("bqhd,bkhd->bhqk", query / self.head_dim**0.5, key)
+        if mask is not None:
+            lowest = -3e4 if scores.dtype == "float16" else -1e9
+            scores = ops.where(mask, scores, ops.cast(lowest, scores.dtype))
+        weights = self.attention_dropout(ops.softmax(scores), training=True)
+        return ops.einsum("bhqk,bkhd->bqhd", weights, value)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "num_heads": self.num_heads, "dropout": self.dropout}

@@ -1,0 +1,55 @@
+"""A preset as neutral data: what reading returns and what writing takes. Nothing is built."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hub_tasks.families import Family
+from hub_tasks.presets.weights import Weights
+
+
+@dataclass(frozen=True)
+class PresetSource:
+    """Where a preset came from: the handle, and the revision that it was resolved to."""
+
+    handle: str
+    revision: str | None
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TokenizerData:
+    """A tokenizer as data: its vocabulary in the order of ids, and its options."""
+
+    vocabulary: tuple[str, ...]
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class HeadData:
+    """A classification head as data."""
+
+    num_classes: int
+    activation: str
+    dropout: float
+    labels: tuple[str, ...] | None
+    problem_type: str
+    weights: Weights | Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class PresetData:
+    """All that a preset says. A part that it lacks is None.
+
+    `weights` is a `Weights` after reading, and `{variable: array}` before writing.
+    """
+
+    family: Family
+    backbone: Mapping[str, Any] | None = None
+    weights: Weights | Mapping[str, np.ndarray] | None = None
+    tokenizer: TokenizerData | None = None
+    preprocessor: Mapping[str, Any] | None = None
+    head: HeadData | None = None
+    source: PresetSource | None = None

@@ -1,0 +1,133 @@
+"""The files of one preset, opened by constant names and never through a way out.
+
+Every name that is ever opened is a constant of this package; nothing that a file says
+becomes part of a path.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from hub_tasks.errors import PresetFormatError, PresetNotFoundError, UnsafePresetError
+
+CONFIG = "config.json"
+TOKENIZER = "tokenizer.json"
+PREPROCESSOR = "preprocessor.json"
+TASK = "task.json"
+METADATA = "metadata.json"
+MANIFEST = "hub_tasks.json"
+MODEL_WEIGHTS = "model.weights.h5"
+TASK_WEIGHTS = "task.weights.h5"
+MODEL_SAFETENSORS = "model.weights.safetensors"
+TASK_SAFETENSORS = "task.weights.safetensors"
+VOCABULARY = "assets/tokenizer/vocabulary.txt"
+HF_SAFETENSORS = "model.safetensors"
+HF_TOKENIZER_CONFIG = "tokenizer_config.json"
+HF_VOCABULARY = "vocab.txt"
+HF_PICKLED = "pytorch_model.bin"
+README = "README.md"
+
+KNOWN = (
+    CONFIG,
+    TOKENIZER,
+    PREPROCESSOR,
+    TASK,
+    METADATA,
+    MANIFEST,
+    MODEL_WEIGHTS,
+    TASK_WEIGHTS,
+    MODEL_SAFETENSORS,
+    TASK_SAFETENSORS,
+    VOCABULARY,
+    HF_SAFETENSORS,
+    HF_TOKENIZER_CONFIG,
+    HF_VOCABULARY,
+)
+
+JSON_LIMIT = 4 * 2**20  # bytes
+VOCABULARY_LIMIT = 64 * 2**20  # bytes
+
+# The one link out that is legitimate: a hub cache's snapshots/<commit>/<file> -> its blobs.
+_CACHE_LINK = re.compile(r"(\.\./)+blobs/[0-9a-f]{40,64}")
+
+
+class PresetFiles:
+    """Read access to the files of a preset directory.
+
+    Args:
+        directory: the directory on this machine.
+        handle: what the user asked for, for messages.
+        revision: the commit or version that a hub resolved the handle to, or None.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], handle: str, revision: str | None = None):
+        self.directory = Path(directory)
+        self.handle = handle
+        self.revision = revision
+
+    def __str__(self) -> str:
+        return f"{self.handle} (revision {self.revision})" if self.revision else self.handle
+
+    def exists(self, name: str) -> bool:
+        """Whether there is anything at `name`, of whatever kind."""
+        return os.path.lexists(self.directory / name)
+
+    def present(self, names: Sequence[str]) -> list[str]:
+        """Those of `names` that exist."""
+        return [name for name in names if self.exists(name)]
+
+    def open(self, name: str) -> BinaryIO:
+        """Opens a regular file for reading.
+
+        Raises:
+            PresetNotFoundError: the file is missing.
+            UnsafePresetError: it is a link out of the preset, a device, a FIFO, ...
+        """
+        path = self._without_links(name)
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+        try:
+            descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
+        except FileNotFoundError:
+            raise PresetNotFoundError(f"{name} is missing from preset {self}.") from None
+        except OSError as error:
+            raise UnsafePresetError(
+                f"{name} of preset {self} cannot be opened as a regular file: {error.strerror}."
+            ) from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise UnsafePresetError(f"{name} of preset {self} is not a regular file.")
+        return os.fdopen(descriptor, "rb")
+
+    def read(self, name: str, limit: int) -> bytes:
+        """The bytes of a file of at most `limit` bytes."""
+        with self.open(name) as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise PresetFormatError(
+                f"{name} of preset {self} is larger than {limit} bytes, the most that is read."
+            )
+        return data
+
+    def _without_links(self, name: str) -> Path:
+        path = self.directory
+        for part in name.split("/"):
+            path = path / part
+            if path.is_symlink():
+                path = self._cache_target(name, path)
+        return path
+
+    def _cache_target(self, name: str, link: Path) -> Path:
+        target = os.readlink(link)
+        if not _CACHE_LINK.fullmatch(target):
+            raise UnsafePresetError(
+                f"{name} of preset {self} is a symbolic link; only a hub cache's own links "
+                f"from snapshots to blobs are followed."
+            )
+        blob = Path(os.path.normpath(link.parent / target))
+        snapshots = blob.parent.parent / "snapshots"
+        if not self.directory.absolute().is_relative_to(snapshots.absolute()):
+            raise UnsafePresetError(f"{name} of preset {self} links to another cache entry.")
+        return blob

@@ -1,0 +1,33 @@
+"""The directory formats, told apart by content and never by file name."""
+
+from hub_tasks.errors import PresetFormatError, PresetNotFoundError, received
+from hub_tasks.presets import files as names
+from hub_tasks.presets.data import PresetData
+from hub_tasks.presets.files import PresetFiles
+from hub_tasks.presets.formats import keras_reading, transformers
+from hub_tasks.presets.strict_json import read_json
+
+
+def read_files(files: PresetFiles) -> PresetData:
+    """Reads a preset in whichever known format it is.
+
+    Raises:
+        PresetNotFoundError: the directory holds no preset.
+        PresetFormatError: its configuration is of no known format.
+    """
+    for name in (names.CONFIG, names.TOKENIZER):
+        if not files.exists(name):
+            continue
+        document = read_json(files, name, names.VOCABULARY_LIMIT)
+        if "registered_name" in document:
+            return keras_reading.read(files)
+        if "model_type" in document:
+            return transformers.read(files)
+        raise PresetFormatError(
+            f"{name} of preset {files} has neither `registered_name` (a KerasHub or hub_tasks "
+            f"preset) nor `model_type` (a transformers checkpoint). {received(keys=list(document))}"
+        )
+    raise PresetNotFoundError(
+        f"{files} is no preset: it has no {names.CONFIG}. A preset is a directory written by "
+        f"`save_to_preset` (hub_tasks or KerasHub) or by `save_pretrained` (transformers)."
+    )

@@ -1,0 +1,143 @@
+"""Reading and writing `.weights.h5`, the HDF5 files of Keras, with nothing but tensors in them.
+
+The reader hands HDF5 an open file, not a path, and refuses every construct by which an
+HDF5 file can reach another one: soft and external links, external storage, virtual data
+sets, and filters that would be loaded as plugins.
+"""
+
+import io
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import h5py
+import numpy as np
+
+from hub_tasks.errors import PresetWeightsError, UnsafePresetError, shorten
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_MAX_OBJECTS = 200_000
+_MAX_DEPTH = 32
+_FILTERS = {"gzip", None}
+
+
+class HDF5Tensors:
+    """The tensors of an HDF5 file, by path without a leading slash.
+
+    Args:
+        file: an open binary file; closed with this object.
+        where: what errors call the file.
+
+    Raises:
+        PresetWeightsError: not an HDF5 file, or a truncated one.
+        UnsafePresetError: a link or storage that leads out of the file.
+    """
+
+    def __init__(self, file: BinaryIO, where: str):
+        self.where = where
+        self._file = file
+        check_signature(file, _SIGNATURE, "HDF5", where)
+        try:
+            self._h5: Any = h5py.File(file, "r")
+        except (OSError, RuntimeError) as error:
+            file.close()
+            raise PresetWeightsError(
+                f"{where} cannot be read; it is truncated or damaged ({str(error)[:80]})."
+            ) from None
+        self._sets: dict[str, Any] = {}
+        try:
+            self._walk(self._h5, "", 0, set())
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+
+    def __enter__(self) -> "HDF5Tensors":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._h5.close()
+        self._file.close()
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape, from the file's own directory, nothing read."""
+        return {name: tuple(dataset.shape) for name, dataset in self._sets.items()}
+
+    def dtype(self, name: str) -> np.dtype:
+        """The stored type of a tensor."""
+        return self._sets[name].dtype
+
+    def read(self, name: str) -> np.ndarray:
+        """Reads one tensor."""
+        try:
+            return self._sets[name][()]
+        except (OSError, RuntimeError) as error:
+            raise PresetWeightsError(
+                f"{self.where}: {name} cannot be read; the file is truncated or damaged "
+                f"({str(error)[:80]})."
+            ) from None
+
+    def _walk(self, group: Any, prefix: str, depth: int, seen: set[Any]) -> None:
+        if depth > _MAX_DEPTH:
+            raise PresetWeightsError(f"{self.where} nests groups deeper than {_MAX_DEPTH}.")
+        for name in group:
+            path = prefix + name
+            if type(group.get(name, getlink=True)) is not h5py.HardLink:
+                raise UnsafePresetError(f"{self.where}: {shorten(path)} is a link, not a tensor.")
+            item = group[name]
+            address = h5py.h5o.get_info(item.id).addr
+            if address in seen or len(seen) > _MAX_OBJECTS:
+                raise UnsafePresetError(f"{self.where}: {shorten(path)} is linked twice.")
+            seen.add(address)
+            if isinstance(item, h5py.Group):
+                self._walk(item, path + "/", depth + 1, seen)
+            elif isinstance(item, h5py.Dataset):
+                self._check_storage(path, item)
+                self._sets[path] = item
+            else:
+                raise UnsafePresetError(f"{self.where}: {shorten(path)} is no tensor.")
+
+    def _check_storage(self, path: str, dataset: Any) -> None:
+        if dataset.external or dataset.is_virtual:
+            raise UnsafePresetError(f"{self.where}: {shorten(path)} is stored in another file.")
+        if dataset.compression not in _FILTERS or dataset.id.get_create_plist().get_nfilters() > 3:
+            raise UnsafePresetError(f"{self.where}: {shorten(path)} uses an unknown filter.")
+
+
+def write_hdf5(tensors: Mapping[str, np.ndarray], names: Mapping[str, str]) -> bytes:
+    """An HDF5 file as Keras writes it: a group per layer, its variables under `vars`.
+
+    Args:
+        tensors: path -> array, paths ending in `/vars/<n>`.
+        names: path of a layer's group -> the layer's name, kept as Keras keeps it.
+    """
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", track_order=False) as file:
+        for path, value in tensors.items():
+            file.create_dataset(path, data=value, track_times=False)
+        for path, name in names.items():
+            file.require_group(f"{path}/vars" if path else "vars").attrs["name"] = name
+    return buffer.getvalue()
+
+
+def check_signature(file: BinaryIO, signature: bytes, kind: str, where: str) -> None:
+    """Refuses a file that does not begin as it should, naming what it looks like."""
+    head = file.read(64)
+    file.seek(0)
+    if head.startswith(signature):
+        return
+    if head.startswith(b"version https://git-lfs"):
+        hint = "it is a git-LFS pointer: fetch the real file with `git lfs pull`"
+    elif head.lstrip()[:1] == b"<":
+        hint = "it is an HTML or XML page, probably a download error"
+    elif not head:
+        hint = "it is empty"
+    else:
+        hint = "its first bytes are of another format, or it is truncated"
+    file.close()
+    raise PresetWeightsError(f"{where} is not an {kind} file: {hint}.")

@@ -1,0 +1,94 @@
+"""`hub_tasks.json`: what KerasHub's layout has no place for, and the digests of the rest.
+
+Schema 1:
+    schema_version      1
+    hub_tasks_version   the version that wrote it
+    family              the encoder family
+    backbone            entries of the configuration that KerasHub fixes
+    preprocessor        settings that KerasHub does not have
+    labels              label names in the order of the model's outputs, or null
+    problem_type        in Hugging Face's terms, or null where there is no head
+    files               every other file: {"sha256": hex digest, "bytes": size}
+"""
+
+import hashlib
+import re
+from typing import Any
+
+from hub_tasks.errors import PresetFormatError, PresetIntegrityError, PresetVersionError, received
+from hub_tasks.presets import files as names
+from hub_tasks.presets.files import PresetFiles
+from hub_tasks.presets.schema import PROBLEM_TYPES, check_choice, check_integer, check_keys
+from hub_tasks.presets.strict_json import read_json
+
+SCHEMA_VERSION = 1
+_KEYS = (
+    "schema_version",
+    "hub_tasks_version",
+    "family",
+    "backbone",
+    "preprocessor",
+    "labels",
+    "problem_type",
+    "files",
+)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def read_manifest(files: PresetFiles) -> dict[str, Any] | None:
+    """Reads and checks `hub_tasks.json`, and every file against its digest.
+
+    Returns None where there is none, as in presets that KerasHub wrote.
+    """
+    if not files.exists(names.MANIFEST):
+        return None
+    manifest = read_json(files, names.MANIFEST)
+    where = f"{names.MANIFEST} of preset {files}"
+    version = manifest.get("schema_version")
+    if type(version) is int and version > SCHEMA_VERSION:
+        raise PresetVersionError(
+            f"{where} has schema version {version}; this version of hub_tasks reads up to "
+            f"{SCHEMA_VERSION}. Upgrade with `pip install -U hub-tasks`."
+        )
+    check_integer(version, where, "/schema_version", 1, SCHEMA_VERSION)
+    check_keys(manifest, where, "", _KEYS, required=_KEYS)
+    if manifest["problem_type"] is not None:
+        check_choice(manifest["problem_type"], where, "/problem_type", PROBLEM_TYPES)
+    for key in ("backbone", "preprocessor", "files"):
+        if not isinstance(manifest[key], dict):
+            raise PresetFormatError(f"{where}: /{key} must be an object.")
+    _verify(files, manifest["files"], where)
+    return manifest
+
+
+def digest(data: bytes) -> dict[str, Any]:
+    """The manifest's entry for a file of these bytes."""
+    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def _verify(files: PresetFiles, entries: dict[str, Any], where: str) -> None:
+    for name, entry in entries.items():
+        pointer = f"/files/{name.replace('/', '~1')}"
+        if name not in names.KNOWN or name == names.MANIFEST:
+            raise PresetFormatError(f"{where}: {pointer} is no file of a preset.")
+        check_keys(entry, where, pointer, ("sha256", "bytes"), ("sha256", "bytes"))
+        if not isinstance(entry["sha256"], str) or not _SHA256.fullmatch(entry["sha256"]):
+            raise PresetFormatError(
+                f"{where}: {pointer}/sha256 must be 64 hexadecimal digits. "
+                f"{received(sha256=entry['sha256'])}"
+            )
+        with files.open(name) as file:
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        if actual != entry["sha256"]:
+            raise PresetIntegrityError(
+                f"{name} of preset {files} is not the file that was saved: its sha256 is "
+                f"{actual}, {names.MANIFEST} records {entry['sha256']}. Fetch or save the preset "
+                f"again, or delete {names.MANIFEST} to read what is there without label names."
+            )
+    listed = {*entries, names.MANIFEST}
+    stray = [name for name in files.present(names.KNOWN) if name not in listed]
+    if stray:
+        raise PresetIntegrityError(
+            f"{stray[0]} of preset {files} is not listed in {names.MANIFEST}; the directory mixes "
+            f"two presets."
+        )

@@ -1,0 +1,110 @@
+"""Checks of single values in configuration files, with the place in every message."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from hub_tasks.errors import PresetFormatError, received, shorten
+from hub_tasks.families import Family, Field
+
+PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
+ACTIVATIONS = ("linear", "softmax", "sigmoid", "tanh")
+TRUNCATIONS = ("round_robin", "waterfall", "longest_first")
+MAX_CLASSES = 1_000_000
+_MAX_LABEL = 1_000  # characters
+
+
+def check_keys(
+    value: Any, where: str, pointer: str, allowed: Collection[str], required: Collection[str] = ()
+) -> dict[str, Any]:
+    """An object with no key but `allowed` and every key of `required`."""
+    if not isinstance(value, dict):
+        raise PresetFormatError(
+            f"{where}: {pointer or '/'} must be an object. {received(value=value)}"
+        )
+    unknown = [key for key in value if key not in allowed]
+    if unknown:
+        raise PresetFormatError(
+            f"{where}: unknown key {pointer}/{shorten(unknown[0])}. Accepted: {', '.join(allowed)}."
+        )
+    missing = [key for key in required if key not in value]
+    if missing:
+        raise PresetFormatError(f"{where}: {pointer}/{missing[0]} is missing.")
+    return value
+
+
+def check_integer(value: Any, where: str, pointer: str, low: float, high: float) -> int:
+    """A whole number within bounds; `true` and `16.0` are none."""
+    if type(value) is not int or not low <= value <= high:
+        raise PresetFormatError(
+            f"{where}: {pointer} must be an integer from {low} to {high}. {received(value=value)}"
+        )
+    return value
+
+
+def check_real(value: Any, where: str, pointer: str, low: float, high: float) -> float:
+    """A number within bounds."""
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise PresetFormatError(
+            f"{where}: {pointer} must be a number from {low} to {high}. {received(value=value)}"
+        )
+    return float(value)
+
+
+def check_choice(value: Any, where: str, pointer: str, choices: Collection[str]) -> str:
+    """One of a closed set of names."""
+    if not isinstance(value, str) or value not in choices:
+        raise PresetFormatError(
+            f"{where}: {pointer} must be one of {', '.join(choices)}. {received(value=value)}"
+        )
+    return value
+
+
+def check_flag(value: Any, where: str, pointer: str) -> bool:
+    """`true` or `false`."""
+    if not isinstance(value, bool):
+        raise PresetFormatError(
+            f"{where}: {pointer} must be true or false. {received(value=value)}"
+        )
+    return value
+
+
+def check_field(field: Field, value: Any, where: str, pointer: str) -> Any:
+    """A value of a backbone's configuration, as its `Field` describes it."""
+    if field.choices:
+        return field.choices[check_choice(value, where, pointer, field.choices)]
+    check = check_integer if isinstance(field.minimum, int) else check_real
+    return check(value, where, pointer, field.minimum, field.maximum)
+
+
+def check_backbone(family: Family, config: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Relations between the entries of a complete backbone configuration."""
+    if config["hidden_dim"] % config["num_heads"]:
+        raise PresetFormatError(
+            f"{where}: the hidden size must be a multiple of the number of heads. "
+            f"{received(hidden_dim=config['hidden_dim'], num_heads=config['num_heads'])}"
+        )
+    return {field.name: config[field.name] for field in family.config}
+
+
+def check_labels(value: Any, where: str, pointer: str, num_classes: int) -> tuple[str, ...]:
+    """Label names: distinct, not empty, as many as there are classes."""
+    names = value if isinstance(value, list | tuple) else None
+    if names is None or not all(isinstance(n, str) and 0 < len(n) <= _MAX_LABEL for n in names):
+        raise PresetFormatError(
+            f"{where}: {pointer} must be a list of label names, 1 to {_MAX_LABEL} characters "
+            f"each. {received(value=value)}"
+        )
+    if len(set(names)) != len(names):
+        raise PresetFormatError(f"{where}: {pointer} names a label twice. {received(value=value)}")
+    if len(names) != num_classes:
+        raise PresetFormatError(
+            f"{where}: {pointer} has {len(names)} label names for a head of {num_classes} classes."
+        )
+    return tuple(names)
+
+
+def infer_problem_type(num_classes: int, activation: str = "linear") -> str:
+    """The problem that a head solves where nothing states it."""
+    if num_classes == 1:
+        return "regression"
+    return PROBLEM_TYPES[1] if activation == "sigmoid" else PROBLEM_TYPES[0]

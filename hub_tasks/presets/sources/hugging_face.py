@@ -1,0 +1,35 @@
+"""Presets on the Hugging Face Hub: `hf://org/model` and `hf://org/model@revision`."""
+
+import re
+
+from hub_tasks.errors import PresetNotFoundError, received
+from hub_tasks.presets.files import KNOWN, PresetFiles
+
+_HANDLE = re.compile(
+    r"hf://(?P<repo>[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?)(@(?P<revision>[\w./-]{1,200}))?"
+)
+
+
+def fetch(handle: str) -> PresetFiles:
+    """Fetches the files of a preset, all at the one commit that the revision names now.
+
+    Tokens, endpoints, proxies, caches and progress bars are those of `huggingface_hub`.
+    """
+    match = _HANDLE.fullmatch(handle)
+    if not match or ".." in handle:
+        raise PresetNotFoundError(
+            f"A Hugging Face handle is 'hf://org/model' or 'hf://org/model@revision'. "
+            f"{received(preset=handle)}"
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        directory = snapshot_download(
+            match["repo"], revision=match["revision"], allow_patterns=list(KNOWN)
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise PresetNotFoundError(f"{handle} could not be fetched: {reason}") from error
+    commit = re.search(r"[/\\]snapshots[/\\]([0-9a-f]{40})$", directory.rstrip("/\\"))
+    return PresetFiles(directory, handle, commit[1] if commit else match["revision"])

@@ -1,0 +1,129 @@
+"""Weights between a file and our variables: exact names, exact shapes, finite numbers."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+import numpy as np
+
+from hub_tasks.errors import PresetWeightsError
+from hub_tasks.families import Tensor
+
+_SHOWN = 20  # names that one message lists
+
+
+class TensorFile(Protocol):
+    """An open file of named tensors."""
+
+    where: str
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]: ...
+
+    def dtype(self, name: str) -> np.dtype: ...
+
+    def read(self, name: str) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A way to read a model's weights, not yet opened.
+
+    Args:
+        open: opens the file.
+        tensors: the rules that say which tensors of the file make up which variable.
+        rename: the name under which the rules know a tensor -> its name in the file.
+        ignored: prefixes of names that may be left over.
+        optional: our layers that may be missing as a whole.
+    """
+
+    open: Callable[[], TensorFile]
+    tensors: Sequence[Tensor]
+    rename: Callable[[str, Mapping[str, object]], str] = field(default=lambda name, _: name)
+    ignored: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+    def read(self, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yields `(variable, value)` for the variables in `shapes`, all checked first.
+
+        Args:
+            shapes: our variables' names and shapes.
+
+        Raises:
+            PresetWeightsError: tensors missing, left over or misshapen (all of them in
+                one message), of a type that is not a float, or with NaN or infinity.
+        """
+        with self.open() as file:
+            present = file.shapes
+            wanted = [tensor for tensor in self.tensors if tensor.ours in shapes]
+            names = {n: self.rename(n, present) for t in wanted for n in t.names}
+            absent = self._absent_optional(wanted, names, present)
+            wanted = [tensor for tensor in wanted if tensor.ours not in absent]
+            self._check(file, wanted, names, shapes)
+            for tensor in wanted:
+                pieces = [self._finite(file, names[name]) for name in tensor.names]
+                yield tensor.ours, tensor.decode(pieces, shapes[tensor.ours])
+
+    def _absent_optional(
+        self, wanted: list[Tensor], names: Mapping[str, str], present: Mapping[str, object]
+    ) -> set[str]:
+        absent = set()
+        for layer in self.optional:
+            tensors = [t for t in wanted if t.ours.startswith(layer + "/")]
+            if not any(names[n] in present for t in tensors for n in t.names):
+                absent.update(t.ours for t in tensors)
+        return absent
+
+    def _check(
+        self,
+        file: TensorFile,
+        wanted: list[Tensor],
+        names: Mapping[str, str],
+        shapes: Mapping[str, tuple[int, ...]],
+    ) -> None:
+        present = file.shapes
+        expected = {
+            names[name]: shape
+            for tensor in wanted
+            for name, shape in zip(tensor.names, tensor.shapes(shapes[tensor.ours]), strict=True)
+        }
+        problems = [
+            f"missing {name} {shape}" for name, shape in expected.items() if name not in present
+        ]
+        problems += [
+            f"{name}: expected shape {shape}, got {present[name]}"
+            for name, shape in expected.items()
+            if name in present and present[name] != shape
+        ]
+        problems += [
+            f"left over {name} {present[name]}"
+            for name in present
+            if name not in expected and not name.startswith(self.ignored)
+        ]
+        problems += [
+            f"{name}: expected a little-endian float, got {file.dtype(name)}"
+            for name in expected
+            if name in present and not _is_float(file.dtype(name))
+        ]
+        if problems:
+            more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+            raise PresetWeightsError(
+                f"{file.where} does not fit the configuration of the model. It must hold exactly "
+                f"the tensors that the configuration implies:\n  "
+                + "\n  ".join(problems[:_SHOWN])
+                + more
+            )
+
+    def _finite(self, file: TensorFile, name: str) -> np.ndarray:
+        value = file.read(name)
+        if not np.isfinite(value).all():
+            raise PresetWeightsError(f"{file.where}: {name} holds NaN or infinity.")
+        return value
+
+
+def _is_float(dtype: np.dtype) -> bool:
+    return dtype.name in {"float16", "bfloat16", "float32", "float64"} and dtype.isnative

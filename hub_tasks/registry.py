@@ -1,0 +1,54 @@
+"""A table from names to entries whose error offers close matches."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar
+
+from hub_tasks.errors import HubTasksError, received
+
+Entry = TypeVar("Entry")
+
+
+def close_matches(name: str, known: list[str]) -> str:
+    """`" Did you mean 'a' or 'b'?"`, or nothing when no known name is close."""
+    close = difflib.get_close_matches(str(name)[:200], known, n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+class Registry(Mapping[str, Entry], Generic[Entry]):
+    """Name -> entry, in the order of registration.
+
+    Args:
+        kind: what an entry is, for messages ("encoder family").
+        error: the class raised for an unknown name.
+    """
+
+    def __init__(self, kind: str, error: type[HubTasksError]):
+        self.kind = kind
+        self.error = error
+        self._entries: dict[str, Entry] = {}
+
+    def register(self, name: str, entry: Entry) -> Entry:
+        """Adds `entry`; a name is registered once."""
+        if name in self._entries:
+            raise ValueError(f"{self.kind} {name!r} is registered twice.")
+        self._entries[name] = entry
+        return entry
+
+    def __getitem__(self, name: str) -> Entry:
+        if name not in self._entries:
+            known = list(self._entries)
+            raise self.error(
+                f"Unknown {self.kind}. Known: {', '.join(known)}."
+                f"{close_matches(name, known)} {received(name=name)}"
+            )
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)

@@ -1,0 +1,37 @@
+"""The named classes of every family: `BertBackbone`, `BertTokenizer`, ...
+
+Made from the family's record, all in this place. `named.pyi` beside this file states
+them for editors and type checkers; `tools/write_stubs.py` writes it.
+"""
+
+import keras
+
+from hub_tasks.backbones import BACKBONES, TransformerBackbone
+from hub_tasks.families import FAMILIES, Family
+from hub_tasks.tasks.preprocessor import PREPROCESSORS, TextClassifierPreprocessor
+from hub_tasks.tasks.text_classifier import CLASSIFIERS, TextClassifier
+from hub_tasks.tokenizers import TOKENIZERS
+
+__all__: list[str] = []
+
+
+def _make(base: type, family: Family, kind: str) -> type:
+    name = family.prefix + kind
+    first, _, rest = (base.__doc__ or "").partition("\n")
+    doc = f"{family.title}: {first[0].lower()}{first[1:]}\n\n    Reference: {family.paper}.\n{rest}"
+    made = type(name, (base,), {"__doc__": doc, "__module__": __name__, "family": family})
+    if issubclass(made, keras.Model):
+        made = keras.saving.register_keras_serializable(package="hub_tasks")(made)
+    globals()[name] = made
+    __all__.append(name)
+    return made
+
+
+for _family in FAMILIES.values():
+    BACKBONES.register(_family.name, _make(TransformerBackbone, _family, "Backbone"))
+    _tokenizer = _make(TOKENIZERS[_family.tokenizer], _family, "Tokenizer")
+    TOKENIZERS.register(_family.name, _tokenizer)
+    PREPROCESSORS.register(
+        _family.name, _make(TextClassifierPreprocessor, _family, "TextClassifierPreprocessor")
+    )
+    CLASSIFIERS.register(_family.name, _make(TextClassifier, _family, "TextClassifier"))

@@ -1,0 +1,100 @@
+"""A text classifier -> neutral data, and what a preset's head says to its constructor."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hub_tasks import presets
+from hub_tasks.backbones import values
+from hub_tasks.errors import PresetFormatError, PresetSaveError, received
+from hub_tasks.version import __version__
+
+if TYPE_CHECKING:
+    from hub_tasks.tasks.text_classifier import TextClassifier
+
+
+def head_arguments(
+    data: presets.PresetData,
+    labels: Sequence[str] | None,
+    num_classes: int | None,
+    problem_type: str | None,
+    others: dict[str, Any],
+) -> dict[str, Any]:
+    """Constructor arguments of a fresh head where the caller names classes, else the saved one's.
+
+    Raises:
+        PresetFormatError: no classes are named and the preset has no head.
+    """
+    if labels is not None or num_classes is not None:
+        named = {"labels": labels, "num_classes": num_classes, "problem_type": problem_type}
+        return {**others, **named}
+    if data.head is None:
+        raise PresetFormatError(
+            f"The preset is an encoder without a classification head. Pass `labels=[...]` or "
+            f"`num_classes=` to begin with a fresh head. "
+            f"{received(preset=data.source and data.source.handle)}"
+        )
+    saved = {
+        "num_classes": data.head.num_classes,
+        "activation": data.head.activation,
+        "dropout": data.head.dropout,
+        "labels": data.head.labels,
+        "problem_type": data.head.problem_type,
+    }
+    return {**saved, **others, **({"problem_type": problem_type} if problem_type else {})}
+
+
+def to_data(clf: "TextClassifier") -> presets.PresetData:
+    """The whole classifier, weights included."""
+    head = presets.HeadData(
+        num_classes=clf.num_classes,
+        activation=clf.activation,
+        dropout=clf.dropout,
+        labels=clf.labels,
+        problem_type=clf.problem_type,
+        weights=values(clf.head_variables()),
+    )
+    parts = clf.preprocessor.to_data() if clf.preprocessor else None
+    return replace(
+        clf.backbone.to_data(),
+        tokenizer=parts and parts.tokenizer,
+        preprocessor=parts and parts.preprocessor,
+        head=head,
+    )
+
+
+def save(clf: "TextClassifier", preset_dir: str | os.PathLike[str], weights_format: str) -> None:
+    """Writes a preset; see `TextClassifier.save_to_preset`."""
+    if clf.family is None:
+        raise PresetSaveError(
+            "Only a classifier of a known family can be saved as a preset. "
+            f"{received(type=type(clf).__name__)}"
+        )
+    presets.save(preset_dir, to_data(clf), __version__, weights_format)
+    beyond = [
+        f"{field.name}={clf.backbone.config[field.name]!r} (KerasHub: {field.default!r})"
+        for field in clf.family.config
+        if not field.keras and clf.backbone.config[field.name] != field.default
+    ]
+    if beyond:
+        warnings.warn(
+            "Saved. hub_tasks loads this preset with equal outputs; KerasHub loads it too, but "
+            f"cannot be told of {', '.join(beyond)}, so its outputs differ slightly.",
+            stacklevel=3,
+        )
+
+
+def get_config(clf: "TextClassifier") -> dict[str, Any]:
+    """The constructor's arguments as plain data, for Keras's own `.keras` files."""
+    return {
+        "backbone": clf.backbone.get_config(),
+        "preprocessor": clf.preprocessor and clf.preprocessor.get_config(),
+        "num_classes": clf.num_classes,
+        "activation": clf.activation,
+        "dropout": clf.dropout,
+        "labels": list(clf.labels),
+        "problem_type": clf.problem_type,
+        "name": clf.name,
+    }

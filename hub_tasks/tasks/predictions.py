@@ -1,0 +1,59 @@
+"""A model's outputs -> probabilities and labelled predictions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hub_tasks.data import LabelSpace
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one text.
+
+    Attributes:
+        label: the best label; for regression None.
+        score: its probability; for regression the predicted number.
+        labels: the labels that apply: the best one, or all above the threshold where
+            several may apply.
+        scores: label -> probability, for every label.
+    """
+
+    label: str | None
+    score: float
+    labels: tuple[str, ...]
+    scores: dict[str, float]
+
+
+def to_probabilities(outputs: np.ndarray, problem_type: str, activation: str) -> np.ndarray:
+    """Outputs `(rows, classes)` -> probabilities of the same shape, float32.
+
+    One softmax over the classes, or a sigmoid for each where several may apply; nothing
+    where the model's activation has done it.
+    """
+    if activation in ("softmax", "sigmoid"):
+        return outputs
+    outputs = outputs.astype("float32")
+    if problem_type == "multi_label_classification":
+        return 1 / (1 + np.exp(-np.clip(outputs, -80, 80)))
+    powers = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def to_predictions(
+    outputs: np.ndarray, space: LabelSpace, activation: str, threshold: float
+) -> list[Prediction]:
+    """Outputs `(rows, classes)` -> a `Prediction` for each row."""
+    if space.problem_type == "regression":
+        return [
+            Prediction(None, float(row[0]), (), dict(zip(space.names, row.tolist(), strict=True)))
+            for row in outputs
+        ]
+    several = space.problem_type == "multi_label_classification"
+    predictions = []
+    for row in to_probabilities(outputs, space.problem_type, activation).tolist():
+        scores = dict(zip(space.names, row, strict=True))
+        best = max(scores, key=scores.__getitem__)
+        labels = tuple(n for n, p in scores.items() if p >= threshold) if several else (best,)
+        predictions.append(Prediction(best, scores[best], labels, scores))
+    return predictions

@@ -1,0 +1,153 @@
+"""Texts -> the arrays that a classifier takes."""
+
+import os
+from typing import Any, ClassVar
+
+import keras
+
+from hub_tasks import presets
+from hub_tasks.data import Packer, is_pair, is_tensorflow, map_texts, read_columns
+from hub_tasks.errors import PresetFormatError, PresetNotFoundError, received
+from hub_tasks.families import FAMILIES, Family
+from hub_tasks.presets.schema import TRUNCATIONS
+from hub_tasks.registry import Registry
+from hub_tasks.tokenizers import TOKENIZERS, Tokenizer
+from hub_tasks.version import __version__
+
+KEYS = ("token_ids", "segment_ids", "padding_mask")
+
+PREPROCESSORS: "Registry[type[TextClassifierPreprocessor]]" = Registry(
+    "preprocessor", PresetFormatError
+)
+
+
+class TextClassifierPreprocessor:
+    """Tokenises, adds special tokens, truncates and pads.
+
+    Inside `fit`, `predict` and `evaluate` batches are padded to their own longest text.
+    Called directly, rows are padded to `sequence_length`, as data pipelines need it.
+
+    Args:
+        tokenizer: a tokenizer of the family.
+        sequence_length: the most tokens in a row, special tokens included.
+        truncate: how pairs that are too long are cut: "round_robin", "waterfall" (both
+            as in KerasHub) or "longest_first" (as in `transformers`).
+
+    Example:
+
+    >>> import hub_tasks
+    >>> preprocessor = hub_tasks.BertTextClassifierPreprocessor.from_preset(
+    ...     "bert_tiny_en_sentiment", sequence_length=8)
+    >>> preprocessor(["a fine film", "dull"])["token_ids"].shape
+    (2, 8)
+    """
+
+    family: ClassVar[Family | None] = None
+
+    def __init__(
+        self, tokenizer: Tokenizer, sequence_length: int = 512, truncate: str = "round_robin"
+    ):
+        if truncate not in TRUNCATIONS:
+            raise ValueError(
+                f"`truncate` must be one of {', '.join(TRUNCATIONS)}. {received(truncate=truncate)}"
+            )
+        if type(sequence_length) is not int or sequence_length < 3:
+            raise ValueError(
+                f"`sequence_length` must be an integer of at least 3. "
+                f"{received(sequence_length=sequence_length)}"
+            )
+        self.tokenizer = tokenizer
+        self.sequence_length = sequence_length
+        self.truncate = truncate
+
+    @property
+    def packer(self) -> Packer:
+        """Joins, cuts and pads token ids with the current settings."""
+        ids = self.tokenizer.special_ids
+        return Packer(ids["start"], ids["end"], ids["pad"], self.sequence_length, self.truncate)
+
+    @classmethod
+    def from_preset(
+        cls, preset: str | os.PathLike[str], **kwargs: Any
+    ) -> "TextClassifierPreprocessor":
+        """Loads the preprocessor of a preset.
+
+        Args:
+            preset: a built-in name, a directory, an `hf://` or a `kaggle://` handle.
+            **kwargs: `sequence_length`, `truncate` override the preset's.
+        """
+        data = presets.load(preset)
+        if cls.family is not None and cls.family is not data.family:
+            raise PresetFormatError(
+                f"{cls.__name__} cannot be loaded from a preset of the {data.family.title} family. "
+                f"{received(preset=preset)}"
+            )
+        return cls.from_data(data, **kwargs)
+
+    @classmethod
+    def from_data(cls, data: presets.PresetData, **kwargs: Any) -> "TextClassifierPreprocessor":
+        """Builds the preprocessor that neutral data describes."""
+        if data.tokenizer is None:
+            raise PresetNotFoundError(
+                "The preset has no tokenizer files; pass `preprocessor=` (None for data that is "
+                f"already tokenised). {received(preset=data.source and data.source.handle)}"
+            )
+        settings = dict(data.preprocessor or {})
+        if data.backbone is not None:
+            longest = data.backbone["max_sequence_length"]
+            settings["sequence_length"] = min(settings.get("sequence_length", 512), longest)
+        tokenizer = TOKENIZERS[data.family.name].from_data(data.family, data.tokenizer)
+        return PREPROCESSORS[data.family.name](tokenizer, **{**settings, **kwargs})
+
+    def to_data(self) -> presets.PresetData:
+        """The preprocessor as neutral data."""
+        return presets.PresetData(
+            self.family or self.tokenizer.family or FAMILIES["bert"],
+            tokenizer=self.tokenizer.to_data(),
+            preprocessor={"sequence_length": self.sequence_length, "truncate": self.truncate},
+        )
+
+    def save_to_preset(self, preset_dir: str | os.PathLike[str]) -> None:
+        """Writes a preset that holds this preprocessor and its tokenizer."""
+        presets.save(preset_dir, self.to_data(), __version__)
+
+    def __call__(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """Preprocesses texts, in `tf.data.Dataset.map` too.
+
+        Args:
+            x: one text, a column of texts, or a tuple of two columns for pairs; string
+                tensors of TensorFlow likewise.
+            y, sample_weight: handed on as they are.
+
+        Returns:
+            A dict of `token_ids`, `segment_ids` and `padding_mask`, int32,
+            `(rows, sequence_length)` (without rows for one text), with `y` and
+            `sample_weight` as a tuple where given.
+        """
+        parts = x if isinstance(x, tuple) else (x,)
+        if all(is_tensorflow(part) for part in parts):
+            outputs = map_texts(parts, KEYS, self.sequence_length, self._arrays)
+        elif isinstance(x, str):
+            outputs = {key: array[0] for key, array in self._arrays([x]).items()}
+        else:
+            outputs = self._arrays(x if is_pair(x) or not isinstance(x, tuple) else list(x))
+        return keras.utils.pack_x_y_sample_weight(outputs, y, sample_weight)
+
+    def _arrays(self, x: Any) -> dict[str, Any]:
+        columns = [self.tokenizer.tokenize(column) for column in read_columns(x).texts]
+        return self.packer.pack(list(zip(*columns, strict=True)), self.sequence_length)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal preprocessor, the vocabulary included."""
+        return {
+            "tokenizer": self.tokenizer.get_config(),
+            "sequence_length": self.sequence_length,
+            "truncate": self.truncate,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "TextClassifierPreprocessor":
+        """The inverse of `get_config`."""
+        family = cls.family or FAMILIES["bert"]
+        tokenizer = TOKENIZERS[family.name].from_config(config["tokenizer"])
+        return cls(**{**config, "tokenizer": tokenizer})

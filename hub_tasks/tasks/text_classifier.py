@@ -1,0 +1,292 @@
+"""The text classifier: strings in, labelled predictions out."""
+
+import os
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hub_tasks import presets
+from hub_tasks.backbones import BACKBONES, Backbone, assign, shapes
+from hub_tasks.data import LabelSpace, looks_multi_label
+from hub_tasks.errors import DataError, PresetFormatError, received
+from hub_tasks.families import Family
+from hub_tasks.presets.schema import infer_problem_type
+from hub_tasks.registry import Registry
+from hub_tasks.tasks import persistence, recipe
+from hub_tasks.tasks.arguments import (
+    check_arguments,
+    check_parts,
+    check_vocabulary,
+    count_classes,
+)
+from hub_tasks.tasks.heads import classification_head
+from hub_tasks.tasks.predictions import Prediction, to_predictions, to_probabilities
+from hub_tasks.tasks.preprocessor import PREPROCESSORS, TextClassifierPreprocessor
+from hub_tasks.tasks.task import Task
+
+CLASSIFIERS: "Registry[type[TextClassifier]]" = Registry("text classifier", PresetFormatError)
+_FROM_PRESET: Any = object()
+
+
+class TextClassifier(Task):
+    """Classifies texts: one label each, several labels each, or a number (regression).
+
+    Build one with `from_preset`, or from a backbone:
+
+    Args:
+        backbone: an encoder with `pooled_output` among its outputs.
+        num_classes: the number of outputs; follows from `labels` where they are given.
+        preprocessor: texts -> the backbone's inputs; None for data already tokenised.
+        activation: of the outputs; None for logits.
+        dropout: share of the pooled output dropped in training.
+        labels: label names in the order of ids.
+        problem_type: "single_label_classification", "multi_label_classification" or
+            "regression"; None infers it from the number of classes and, in `fit`, from
+            the form of the labels.
+        name: of the Keras model.
+
+    Example:
+
+    >>> import hub_tasks
+    >>> clf = hub_tasks.TextClassifier.from_preset("bert_tiny_en_sentiment")
+    >>> clf.classify("a warm, funny and moving film").label
+    'positive'
+    """
+
+    family: ClassVar[Family | None] = None
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int | None = None,
+        preprocessor: TextClassifierPreprocessor | None = None,
+        activation: str | None = None,
+        dropout: float = 0.1,
+        labels: Sequence[str] | None = None,
+        problem_type: str | None = None,
+        name: str | None = None,
+    ):
+        num_classes = count_classes(num_classes, labels)
+        activation = check_arguments(num_classes, activation, problem_type)
+        check_parts(backbone, preprocessor)
+        outputs, head = classification_head(backbone, num_classes, activation, dropout)
+        super().__init__(inputs=backbone.input, outputs=outputs, name=name)
+        self.dtype_policy = backbone.dtype_policy
+        self.backbone = backbone
+        self.preprocessor = preprocessor
+        self.num_classes = num_classes
+        self.activation = activation
+        self.dropout = dropout
+        self.preset_source: presets.PresetSource | None = None
+        self._head = head
+        self._named_labels = labels is not None
+        self._fixed_problem_type = problem_type is not None
+        self.label_space = LabelSpace(
+            labels or [f"LABEL_{i}" for i in range(num_classes)],
+            problem_type or infer_problem_type(num_classes, activation),
+        )
+        self.compile()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label names in the order of the outputs."""
+        return self.label_space.names
+
+    @property
+    def problem_type(self) -> str:
+        """ "single_label_classification", "multi_label_classification" or "regression"."""
+        return self.label_space.problem_type
+
+    @classmethod
+    def list_presets(cls) -> dict[str, presets.PresetRecord]:
+        """The built-in presets of this class: name -> record."""
+        return {
+            name: record
+            for name, record in presets.CATALOGUE.items()
+            if cls.family is None or record.family == cls.family.name
+        }
+
+    @classmethod
+    def from_preset(
+        cls,
+        preset: str | os.PathLike[str],
+        load_weights: bool = True,
+        *,
+        labels: Sequence[str] | None = None,
+        num_classes: int | None = None,
+        problem_type: str | None = None,
+        backbone: Backbone | None = None,
+        preprocessor: TextClassifierPreprocessor | None = _FROM_PRESET,
+        sequence_length: int | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> "TextClassifier":
+        """Loads a classifier, or an encoder under a fresh head.
+
+        With neither `labels` nor `num_classes` the preset's own head and label names are
+        loaded; with either, the head is fresh.
+
+        Args:
+            preset: a built-in name, a directory (written by hub_tasks, KerasHub or
+                `transformers`), `"hf://org/model@revision"` or
+                `"kaggle://org/model/keras/variant/3"`.
+            load_weights: False leaves all weights at random.
+            labels: label names of a fresh head, in the order of ids.
+            num_classes: the number of classes of a fresh head.
+            problem_type: of a fresh head; see the class.
+            backbone: used in place of the preset's.
+            preprocessor: used in place of the preset's; None for tokenised data.
+            sequence_length: the most tokens of a text, special tokens included.
+            dtype: a Keras dtype or dtype policy for the backbone.
+            **kwargs: `dropout`, `activation`, `name`, as in the constructor.
+
+        Raises:
+            PresetError: see its subclasses in `hub_tasks.errors`.
+        """
+        data = presets.load(preset)
+        cls = cls._class_of(data.family, preset)
+        head = persistence.head_arguments(data, labels, num_classes, problem_type, kwargs)
+        if preprocessor is _FROM_PRESET:
+            settings = {} if sequence_length is None else {"sequence_length": sequence_length}
+            preprocessor = PREPROCESSORS[data.family.name].from_data(data, **settings)
+        if backbone is None:
+            check_vocabulary(data, preset)
+            backbone = BACKBONES[data.family.name].from_data(data, load_weights, dtype)
+        clf = cls(backbone, preprocessor=preprocessor, **head)
+        if load_weights and labels is None and num_classes is None:
+            head_weights = clf.head_variables()
+            assign(head_weights, data.head.weights.read(shapes(head_weights)))
+        clf.preset_source = data.source
+        return clf
+
+    @classmethod
+    def _class_of(cls, family: Family, preset: Any) -> "type[TextClassifier]":
+        if cls.family is None:
+            return CLASSIFIERS[family.name]
+        if cls.family is not family:
+            raise PresetFormatError(
+                f"{cls.__name__} cannot be loaded from a preset of the {family.title} family; use "
+                f"TextClassifier, which finds the right class. {received(preset=preset)}"
+            )
+        return cls
+
+    def compile(
+        self, optimizer: Any = "auto", loss: Any = "auto", metrics: Any = "auto", **kwargs: Any
+    ) -> None:
+        """Sets up training, as in `keras.Model.compile`; done once at construction.
+
+        Args:
+            optimizer: "auto" is AdamW with warm-up and linear decay over the steps of
+                each `fit`, at a learning rate that suits the size of the encoder.
+            loss: "auto" is cross-entropy over labels (one softmax, or one sigmoid per
+                label), or the mean squared error for regression.
+            metrics: "auto" is accuracy, or the mean absolute error for regression.
+            **kwargs: as in Keras.
+        """
+        self._auto = {
+            "optimizer": _is_auto(optimizer),
+            "loss": _is_auto(loss),
+            "metrics": _is_auto(metrics),
+        }
+        self._compile_options = kwargs
+        if self._auto["optimizer"]:
+            optimizer = recipe.auto_optimizer(self._hidden_dim)
+        if self._auto["loss"]:
+            loss = recipe.auto_loss(self.problem_type, self.activation)
+        if self._auto["metrics"]:
+            metrics = recipe.auto_metrics(self.problem_type, self.activation)
+        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+
+    def predict_proba(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto"
+    ) -> np.ndarray:
+        """Probabilities `(rows, num_classes)`, float32.
+
+        Rows sum to 1 for single-label problems; for multi-label problems every entry
+        stands for itself.
+        """
+        if self.problem_type == "regression":
+            raise DataError(
+                "A regression has no probabilities; use `predict`. "
+                f"{received(problem_type=self.problem_type)}"
+            )
+        outputs = self.predict(x, batch_size=batch_size, verbose=verbose)
+        return to_probabilities(outputs, self.problem_type, self.activation)
+
+    def classify(
+        self, x: Any, batch_size: int | None = None, threshold: float = 0.5, verbose: Any = 0
+    ) -> Prediction | list[Prediction]:
+        """Labelled predictions.
+
+        Args:
+            x: texts as in `fit`, or one bare string.
+            batch_size: texts per batch.
+            threshold: from which probability a label applies, for multi-label problems.
+            verbose: as in `keras.Model.predict`.
+
+        Returns:
+            A `Prediction` for each text; for a bare string, one `Prediction`.
+        """
+        if isinstance(x, str):
+            return self.classify([x], batch_size, threshold, verbose)[0]  # type: ignore[index]
+        outputs = self.predict(x, batch_size=batch_size, verbose=verbose)
+        return to_predictions(outputs, self.label_space, self.activation, threshold)
+
+    def save_to_preset(
+        self, preset_dir: str | os.PathLike[str], weights_format: str = "h5"
+    ) -> None:
+        """Writes a preset that `from_preset` loads, here and in KerasHub.
+
+        Args:
+            preset_dir: a directory that does not exist, is empty, or holds a preset, which
+                is then replaced in one step.
+            weights_format: "h5" (KerasHub reads it too) or "safetensors".
+
+        Raises:
+            PresetSaveError: nothing was written.
+        """
+        persistence.save(self, preset_dir, weights_format)
+
+    def get_config(self) -> dict[str, Any]:
+        return persistence.get_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TextClassifier":
+        config = dict(config)
+        backbone = BACKBONES[cls.family.name].from_config(config.pop("backbone"))
+        settings = config.pop("preprocessor")
+        preprocessor = settings and PREPROCESSORS[cls.family.name].from_config(settings)
+        return cls(backbone, preprocessor=preprocessor, **config)
+
+    @property
+    def _hidden_dim(self) -> int:
+        return self.backbone.output["pooled_output"].shape[-1]
+
+    def head_variables(self) -> list[Any]:
+        """The weights of the head alone."""
+        return [variable for layer in self._head for variable in layer.weights]
+
+    def _adapt_to_labels(self, labels: Any) -> None:
+        several = "multi_label_classification"
+        if self._fixed_problem_type or self.num_classes == 1 or self.problem_type == several:
+            return
+        if looks_multi_label(labels):
+            self.label_space = LabelSpace(self.labels, several)
+            self._recompile()
+
+    def _recompile(self) -> None:
+        optimizer = "auto" if self._auto["optimizer"] else self.optimizer
+        loss = "auto" if self._auto["loss"] else self.loss
+        metrics = "auto" if self._auto["metrics"] else None
+        self.compile(optimizer, loss, metrics, **self._compile_options)
+
+    def _start_training(self, steps: int | None, passes: int) -> None:
+        if self._auto["optimizer"]:
+            total = steps * passes if steps else None
+            recipe.start_schedule(self.optimizer, self._hidden_dim, total)
+            self.train_function = None  # traced again, with the new schedule
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"

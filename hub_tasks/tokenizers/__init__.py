@@ -1,0 +1,6 @@
+"""Tokenizers: text -> token ids, in Rust, from the vocabulary of a preset."""
+
+from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
+from hub_tasks.tokenizers.wordpiece import WordPieceTokenizer
+
+__all__ = ["TOKENIZERS", "Tokenizer", "WordPieceTokenizer"]

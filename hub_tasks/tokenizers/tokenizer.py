@@ -1,0 +1,126 @@
+"""What every tokenizer of the house can do."""
+
+import os
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import tokenizers
+
+from hub_tasks import presets
+from hub_tasks.errors import DataError, PresetFormatError, PresetNotFoundError, received
+from hub_tasks.families import FAMILIES, Family
+from hub_tasks.registry import Registry
+from hub_tasks.version import __version__
+
+TOKENIZERS: "Registry[type[Tokenizer]]" = Registry("kind of tokenizer", PresetFormatError)
+
+
+class Tokenizer:
+    """Turns texts into lists of token ids, without special tokens and padding.
+
+    Subclasses build `self.rust`, a `tokenizers.Tokenizer`, from the vocabulary. The
+    named classes (`BertTokenizer`, ...) set `family`.
+
+    Args:
+        vocabulary: the tokens in the order of their ids.
+        family: the encoder family, which says which special tokens there must be.
+        options: what else defines the tokenizer; see the subclass.
+    """
+
+    family: ClassVar[Family | None] = None
+
+    rust: tokenizers.Tokenizer
+
+    def __init__(self, vocabulary: Sequence[str], family: Family, options: dict[str, Any]):
+        self.vocabulary = tuple(vocabulary)
+        self.options = options
+        self._ids = {token: i for i, token in enumerate(self.vocabulary)}
+        missing = [t for t in family.special_tokens.values() if t not in self._ids]
+        if missing:
+            raise PresetFormatError(
+                f"The vocabulary lacks the special tokens {', '.join(missing)}; a {family.title} "
+                f"vocabulary must hold {', '.join(family.special_tokens.values())}."
+            )
+        self.special_ids = {role: self._ids[t] for role, t in family.special_tokens.items()}
+
+    @classmethod
+    def from_preset(cls, preset: str | os.PathLike[str]) -> "Tokenizer":
+        """Loads the tokenizer of a preset.
+
+        Args:
+            preset: a built-in name, a directory, an `hf://` or a `kaggle://` handle.
+        """
+        data = presets.load(preset)
+        if data.tokenizer is None:
+            raise PresetNotFoundError(f"The preset has no tokenizer. {received(preset=preset)}")
+        if cls.family is not None and cls.family is not data.family:
+            raise PresetFormatError(
+                f"{cls.__name__} cannot be loaded from a preset of the {data.family.title} family; "
+                f"use {data.family.prefix}Tokenizer. {received(preset=preset)}"
+            )
+        return cls.from_data(data.family, data.tokenizer)
+
+    @classmethod
+    def from_data(cls, family: Family, data: presets.TokenizerData) -> "Tokenizer":
+        """Builds a family's tokenizer from neutral data."""
+        if cls.family is family:
+            return cls(data.vocabulary, **data.options)  # type: ignore[arg-type,call-arg]
+        return TOKENIZERS[family.tokenizer](data.vocabulary, family=family, **data.options)
+
+    def to_data(self) -> presets.TokenizerData:
+        """The tokenizer as neutral data."""
+        return presets.TokenizerData(self.vocabulary, self.options)
+
+    def save_to_preset(self, preset_dir: str | os.PathLike[str]) -> None:
+        """Writes a preset that holds this tokenizer alone."""
+        family = self.family or FAMILIES["bert"]
+        presets.save(preset_dir, presets.PresetData(family, tokenizer=self.to_data()), __version__)
+
+    def __call__(self, texts: str | Sequence[str]) -> list[int] | list[list[int]]:
+        """Token ids of one text, or of each of several."""
+        if isinstance(texts, str):
+            return self.tokenize([texts])[0]
+        return self.tokenize(list(texts))
+
+    def tokenize(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of each text, by all cores."""
+        try:
+            encoded = self.rust.encode_batch_fast(texts, add_special_tokens=False)
+        except TypeError:
+            raise DataError(
+                f"A tokenizer takes strings. {received(types={type(t).__name__ for t in texts})}"
+            ) from None
+        return [item.ids for item in encoded]
+
+    def detokenize(self, ids: Sequence[int]) -> str:
+        """A text that has these tokens; white space may differ from the original's."""
+        return self.rust.decode([int(i) for i in ids], skip_special_tokens=False)
+
+    def vocabulary_size(self) -> int:
+        """The number of tokens."""
+        return len(self.vocabulary)
+
+    def get_vocabulary(self) -> list[str]:
+        """The tokens in the order of their ids."""
+        return list(self.vocabulary)
+
+    def id_to_token(self, id: int) -> str:
+        """The token with this id."""
+        if not 0 <= id < len(self.vocabulary):
+            raise ValueError(f"Ids go from 0 to {len(self.vocabulary) - 1}. {received(id=id)}")
+        return self.vocabulary[id]
+
+    def token_to_id(self, token: str) -> int:
+        """The id of a token of the vocabulary."""
+        if token not in self._ids:
+            raise ValueError(f"Not in the vocabulary. {received(token=token)}")
+        return self._ids[token]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal tokenizer."""
+        return {"vocabulary": list(self.vocabulary), **self.options}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The inverse of `get_config`."""
+        return cls(**config)

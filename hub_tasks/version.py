@@ -1,0 +1,3 @@
+"""The version of hub_tasks, stated once."""
+
+__version__ = "0.1.0"
