@@ -1,4 +1,9 @@
 """hub_tasks: classify text with Keras 3 on JAX, TensorFlow and PyTorch."""
+# ruff: noqa: E402, I001 - the backend is chosen before anything imports Keras
+
+from hub_tasks.keras_backend import choose_backend
+
+choose_backend()
 
 from hub_tasks.backbones import Backbone
 from hub_tasks.presets import list_presets
@@ -10,6 +15,7 @@ from hub_tasks.tasks.named import (
     BertTokenizer,
 )
 from hub_tasks.tokenizers import Tokenizer
+from hub_tasks.presets.upload import upload_preset
 from hub_tasks.version import __version__
 
 __all__ = [
@@ -24,4 +30,5 @@ __all__ = [
     "Tokenizer",
     "__version__",
     "list_presets",
+    "upload_preset",
 ]

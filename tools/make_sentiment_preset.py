@@ -50,6 +50,12 @@ def teacher(encoder: str, cache: pathlib.Path, texts, hard) -> hub_tasks.TextCla
     return clf
 
 
+def probabilities(clf: hub_tasks.TextClassifier, texts, cache: pathlib.Path) -> np.ndarray:
+    if not cache.exists():
+        np.save(cache, clf.predict_proba(texts, batch_size=64, verbose=2))
+    return np.load(cache)
+
+
 def choose_vocabulary(tokenizer: hub_tasks.Tokenizer, texts: list[str]) -> list[int]:
     """Ids of the teacher's tokens that the student keeps, special tokens first.
 
@@ -128,9 +134,16 @@ class Buckets(keras.utils.PyDataset):
         return self.packer.pack([[self.ids[r]] for r in rows]), self.targets[rows]
 
 
-def train(clf: hub_tasks.TextClassifier, texts, targets: np.ndarray, epochs: int, peak: float):
+def train(
+    clf: hub_tasks.TextClassifier,
+    texts,
+    targets: np.ndarray,
+    epochs: int,
+    peak: float,
+    batch_size: int = 64,
+):
     """Trains on probabilities, `(rows, classes)`, with warm-up and cosine decay."""
-    data = Buckets(clf, texts, targets, batch_size=64)
+    data = Buckets(clf, texts, targets, batch_size)
     model = keras.Model(clf.input, clf.output)
     steps = epochs * data.num_batches
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -179,7 +192,7 @@ def main() -> None:
     texts, labels = read(args.data / "train.tsv")
     hard = np.eye(2, dtype="float32")[[LABELS.index(label) for label in labels]]
     parent = teacher(args.teacher_encoder, args.teacher_cache, texts, hard)
-    soft = parent.predict_proba(texts, batch_size=64, verbose=2)
+    soft = probabilities(parent, texts, args.teacher_cache.with_suffix(".npy"))
     kept = choose_vocabulary(parent.preprocessor.tokenizer, texts)
     child = student(parent, kept)
     train(child, texts, 0.7 * soft + 0.3 * hard, args.epochs, peak=1.5e-3)

@@ -1,6 +1,7 @@
 """What every backbone of the house can do: load, save, describe itself."""
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -69,7 +70,14 @@ class Backbone(keras.Model):
             raise PresetNotFoundError(f"The preset has no backbone. {received(preset=source)}")
         backbone = BACKBONES[data.family.name](**{**data.backbone, **kwargs}, dtype=dtype)
         if load_weights:
-            assign(backbone.weights, data.weights.read(shapes(backbone.weights)))
+            wanted = shapes(backbone.weights)
+            absent = wanted.keys() - assign(backbone.weights, data.weights.read(wanted))
+            if absent:
+                warnings.warn(
+                    f"The preset lacks {', '.join(sorted(absent))}, which are left at random: "
+                    "fine-tune before you predict.",
+                    stacklevel=3,
+                )
         return backbone
 
     def to_data(self) -> presets.PresetData:

@@ -50,57 +50,7 @@ class TransformerBackbone(Backbone):
         name: str | None = None,
         trainable: bool = True,
     ):
-        initializer = keras.initializers.TruncatedNormal(stddev=0.02)
-        inputs = {
-            key: keras.Input((None,), dtype="int32", name=key)
-            for key in ("token_ids", "segment_ids", "padding_mask")
-        }
-        tokens = keras.layers.Embedding(
-            vocabulary_size,
-            hidden_dim,
-            embeddings_initializer=initializer,
-            dtype=dtype,
-            name="token_embedding",
-        )(inputs["token_ids"])
-        positions = PositionEmbedding(max_sequence_length, dtype=dtype, name="position_embedding")(
-            tokens
-        )
-        segments = keras.layers.Embedding(
-            num_segments,
-            hidden_dim,
-            embeddings_initializer=initializer,
-            dtype=dtype,
-            name="segment_embedding",
-        )(inputs["segment_ids"])
-        x = keras.layers.LayerNormalization(
-            epsilon=layer_norm_epsilon, dtype=dtype, name="embeddings_layer_norm"
-        )(tokens + positions + segments)
-        x = keras.layers.Dropout(dropout, dtype=dtype, name="embeddings_dropout")(x)
-        for i in range(num_layers):
-            x = TransformerLayer(
-                num_heads,
-                intermediate_dim,
-                activation,
-                dropout,
-                layer_norm_epsilon,
-                dtype=dtype,
-                name=f"transformer_layer_{i}",
-            )(x, padding_mask=inputs["padding_mask"])
-        pooled = keras.layers.Dense(
-            hidden_dim,
-            activation="tanh",
-            kernel_initializer=initializer,
-            dtype=dtype,
-            name="pooled_dense",
-        )(x[:, 0])
-        super().__init__(
-            inputs=inputs,
-            outputs={"sequence_output": x, "pooled_output": pooled},
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
-        )
-        self.config = {
+        config = {
             "vocabulary_size": vocabulary_size,
             "num_layers": num_layers,
             "num_heads": num_heads,
@@ -112,3 +62,60 @@ class TransformerBackbone(Backbone):
             "activation": activation,
             "layer_norm_epsilon": layer_norm_epsilon,
         }
+        inputs = {
+            key: keras.Input((None,), dtype="int32", name=key)
+            for key in ("token_ids", "segment_ids", "padding_mask")
+        }
+        x = _embed(inputs, config, dtype)
+        for i in range(num_layers):
+            x = TransformerLayer(
+                num_heads,
+                intermediate_dim,
+                activation,
+                dropout,
+                layer_norm_epsilon,
+                dtype=dtype,
+                name=f"transformer_layer_{i}",
+            )(x, padding_mask=inputs["padding_mask"])
+        outputs = {"sequence_output": x, "pooled_output": _pool(x, dtype)}
+        super().__init__(inputs, outputs, name=name, trainable=trainable)
+        self.dtype_policy = keras.dtype_policies.get(dtype)
+        self.config = config
+
+
+def _initializer() -> keras.initializers.Initializer:
+    return keras.initializers.TruncatedNormal(stddev=0.02)
+
+
+def _embed(inputs: dict[str, Any], config: dict[str, Any], dtype: Any) -> Any:
+    """The sum of token, position and segment vectors, normalised."""
+
+    def table(rows: str, name: str) -> keras.layers.Embedding:
+        return keras.layers.Embedding(
+            config[rows],
+            config["hidden_dim"],
+            embeddings_initializer=_initializer(),
+            dtype=dtype,
+            name=name,
+        )
+
+    tokens = table("vocabulary_size", "token_embedding")(inputs["token_ids"])
+    segments = table("num_segments", "segment_embedding")(inputs["segment_ids"])
+    positions = PositionEmbedding(
+        config["max_sequence_length"], dtype=dtype, name="position_embedding"
+    )(tokens)
+    x = keras.layers.LayerNormalization(
+        epsilon=config["layer_norm_epsilon"], dtype=dtype, name="embeddings_layer_norm"
+    )(tokens + positions + segments)
+    return keras.layers.Dropout(config["dropout"], dtype=dtype, name="embeddings_dropout")(x)
+
+
+def _pool(x: Any, dtype: Any) -> Any:
+    """A dense layer with tanh over the first token."""
+    return keras.layers.Dense(
+        x.shape[-1],
+        activation="tanh",
+        kernel_initializer=_initializer(),
+        dtype=dtype,
+        name="pooled_dense",
+    )(x[:, 0])

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from hub_tasks.data.batches import MemoryBatches, StreamBatches, feed
+from hub_tasks.data.batches import MemoryBatches, StreamBatches, feed, original_errors
 from hub_tasks.data.columns import is_column, is_pair, read_columns
 from hub_tasks.data.iterables import IterableSource, PyDatasetSource
 from hub_tasks.data.labels import LabelSpace, check_sample_weight, looks_multi_label
@@ -28,6 +28,7 @@ __all__ = [
     "looks_multi_label",
     "map_texts",
     "open_data",
+    "original_errors",
     "read_columns",
 ]
 

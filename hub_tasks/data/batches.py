@@ -1,6 +1,7 @@
 """Rows -> padded batches, and batches -> what Keras's trainer takes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from hub_tasks.data.rows import Rows, Source
 from hub_tasks.data.tf_data import feed_tensorflow
 from hub_tasks.errors import DataError, received
 
+_CHUNK = 8192  # texts tokenised at a time; lists of ids take ten times the room of an array
 Batch = tuple[Any, ...]  # (inputs,), (inputs, targets) or (inputs, targets, weights)
 
 
@@ -23,17 +25,19 @@ class Batches(Protocol):
 
     def __iter__(self) -> Iterator[Batch]: ...
 
-    def __getitem__(self, index: int) -> Batch: ...
-
 
 class TokenColumn:
     """The token ids of many texts in one array."""
 
-    def __init__(self, ids: Sequence[Sequence[int]]):
-        lengths = np.fromiter(map(len, ids), "int64", len(ids))
-        self.offsets = np.concatenate([[0], np.cumsum(lengths)])
-        self.lengths = lengths
-        self._flat = np.fromiter(chain.from_iterable(ids), "int32", self.offsets[-1])
+    def __init__(self, texts: list[str], tokenize: Callable[[list[str]], list[list[int]]]):
+        lengths, flat = [], [np.zeros(0, "int32")]
+        for start in range(0, len(texts), _CHUNK):
+            ids = tokenize(texts[start : start + _CHUNK])
+            lengths += map(len, ids)
+            flat.append(np.fromiter(chain.from_iterable(ids), "int32"))
+        self.lengths = np.array(lengths, "int64")
+        self.offsets = np.concatenate([[0], np.cumsum(self.lengths)])
+        self._flat = np.concatenate(flat)
 
     def __getitem__(self, row: int) -> list[int]:
         return self._flat[self.offsets[row] : self.offsets[row + 1]].tolist()
@@ -48,7 +52,7 @@ class MemoryBatches:
         tokenize: texts -> token ids.
         packer: token ids -> arrays.
         batch_size: rows per batch; the last batch of a pass may be smaller.
-        shuffle: draws a new order for each pass.
+        shuffle: draws a new order for each pass, from NumPy's global seed.
         by_length: orders the rows by length and fills the last batch up with copies of
             its last row, so that prediction pads little and sees few shapes.
     """
@@ -66,7 +70,7 @@ class MemoryBatches:
         shuffle: bool = False,
         by_length: bool = False,
     ):
-        self._columns = [TokenColumn(tokenize(column)) for column in texts]
+        self._columns = [TokenColumn(column, tokenize) for column in texts]
         self.targets, self._weights = targets, weights
         self._packer, self._batch_size = packer, batch_size
         rows = len(texts[0])
@@ -76,20 +80,14 @@ class MemoryBatches:
             self.order = np.argsort(sum(c.lengths for c in self._columns), kind="stable")
         self._fill = by_length and rows > batch_size
         self._random = np.random.default_rng(np.random.randint(2**31)) if shuffle else None
-        self.shuffle()
-
-    def shuffle(self) -> None:
-        """Draws the order of the next pass, from NumPy's global seed."""
-        if self._random is not None:
-            self._random.shuffle(self.order)
 
     def __iter__(self) -> Iterator[Batch]:
-        for index in range(self.num_batches):
-            yield self[index]
-        self.shuffle()
+        """A pass, in an order of its own whatever other passes run beside it."""
+        order = self.order if self._random is None else self._random.permutation(self.order)
+        for start in range(0, len(order), self._batch_size):
+            yield self._batch(order[start : start + self._batch_size])
 
-    def __getitem__(self, index: int) -> Batch:
-        chosen = self.order[index * self._batch_size : (index + 1) * self._batch_size]
+    def _batch(self, chosen: np.ndarray) -> Batch:
         if self._fill and len(chosen) < self._batch_size:
             chosen = np.pad(chosen, (0, self._batch_size - len(chosen)), mode="edge")
         inputs = self._packer.pack([[column[row] for column in self._columns] for row in chosen])
@@ -107,6 +105,9 @@ class StreamBatches:
         source: where rows come from.
         collate: `(rows, index of the first row)` -> a batch.
         num_batches: how many batches a pass has, where the source does not know.
+
+    Attributes:
+        error: what ended a pass early; see `original_errors`.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class StreamBatches:
         self._running: Iterator[Batch] | None = None
         self._first: Batch | None = None
         self._taken = 0
+        self.error: Exception | None = None
 
     def __iter__(self) -> Iterator[Batch]:
         """A pass. A source that is read once goes on where it stood, its first batch kept."""
@@ -131,44 +133,55 @@ class StreamBatches:
             self._taken += 1
             yield batch
 
-    def __getitem__(self, index: int) -> Batch:
-        if index == 0 or self._indexed is None:
-            self._indexed = iter(self)
-        try:
-            return next(self._indexed)
-        except StopIteration:
-            self._indexed = iter(self)
-            return next(self._indexed)
-
-    _indexed: Iterator[Batch] | None = None
-
     def _pass(self) -> Iterator[Batch]:
         row = 0
-        for rows in self.source.batches():
-            if len(rows):
-                yield self._collate(rows, row)
-            row += len(rows)
-        if row == 0:
-            raise DataError("The data set is empty: it yielded no texts.")
+        try:
+            for rows in self.source.batches():
+                if len(rows):
+                    yield self._collate(rows, row)
+                row += len(rows)
+            if row == 0:
+                raise DataError("The data set is empty: it yielded no texts.")
+        except Exception as error:
+            self.error = error
+            raise
+
+
+@contextmanager
+def original_errors(*batches: Any) -> Iterator[None]:
+    """Raises what went wrong in a stream, in place of what TensorFlow makes of it."""
+    try:
+        yield
+    except Exception as error:
+        for original in (getattr(b, "error", None) for b in batches):
+            if original is not None and original is not error:
+                raise original from None
+        raise
 
 
 class _Feed(keras.utils.PyDataset):
-    """Batches as a `PyDataset`; `num_batches` None means as many as Keras asks for."""
+    """Batches as a `PyDataset` that Keras reads in order.
+
+    Index 0 begins a pass. `num_batches` None means as many as Keras asks for, pass upon pass.
+    """
 
     def __init__(self, batches: Batches):
         super().__init__()
         self._batches = batches
+        self._pass: Iterator[Batch] = iter(())
 
     @property
     def num_batches(self) -> int | None:
         return self._batches.num_batches
 
     def __getitem__(self, index: int) -> Batch:
-        return self._batches[index]
-
-    def on_epoch_end(self) -> None:
-        if isinstance(self._batches, MemoryBatches):
-            self._batches.shuffle()
+        if index == 0:
+            self._pass = iter(self._batches)
+        try:
+            return next(self._pass)
+        except StopIteration:
+            self._pass = iter(self._batches)
+            return next(self._pass)
 
 
 def feed(batches: MemoryBatches | StreamBatches, passes: int = 1, steps: int | None = None) -> Any:
@@ -184,11 +197,13 @@ def feed(batches: MemoryBatches | StreamBatches, passes: int = 1, steps: int | N
     """
     if isinstance(batches, StreamBatches) and steps is None:
         batches = _bounded(batches, passes)
+    unknown = batches.num_batches is None
+    repeat = unknown and passes > 1 and batches.restartable
     if keras.backend.backend() == "tensorflow":
-        return feed_tensorflow(lambda: iter(batches), batches.num_batches)
-    if batches.num_batches is None and (passes == 1 or not batches.restartable):
-        return (batch for batch in batches)
-    return _Feed(batches)
+        return feed_tensorflow(
+            lambda: iter(batches), batches.num_batches, batches.restartable, repeat
+        )
+    return (batch for batch in batches) if unknown and not repeat else _Feed(batches)
 
 
 def _bounded(batches: StreamBatches, passes: int) -> StreamBatches:

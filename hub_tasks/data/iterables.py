@@ -1,12 +1,13 @@
 """Inputs that are iterated: generators, and objects with an `__iter__` of their own."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, count
 from typing import Any
 
 import keras
 
-from hub_tasks.data.columns import read_columns
-from hub_tasks.data.rows import Rows, Source, rebatch
+from hub_tasks.data.columns import read_batches
+from hub_tasks.data.rows import Rows, Source, rebatch, unpack
 from hub_tasks.errors import DataError, received
 
 
@@ -27,22 +28,14 @@ class IterableSource(Source):
         self.restartable = not isinstance(items, Iterator)
 
     def batches(self) -> Iterator[Rows]:
-        items = map(keras.utils.unpack_x_y_sample_weight, self.items)
-        for first in items:
-            items = _prepend(first, items)
-            if _is_single(first[0]):
-                singles = ((x if isinstance(x, tuple) else (x,), y, w) for x, y, w in items)
-                items = (
-                    (texts[0] if len(texts) == 1 else texts, y, w)
-                    for texts, y, w in rebatch(singles, self.batch_size)
-                )
-            for x, y, w in items:
-                yield read_columns(x, y, w)
-
-
-def _prepend(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from rest
+        items = map(unpack, self.items)
+        first = next(items, None)
+        if first is None:
+            return
+        items = chain([first], items)
+        if _is_single(first[0]):
+            items = rebatch(items, self.batch_size)
+        yield from read_batches(items)
 
 
 def _is_single(x: Any) -> bool:
@@ -56,18 +49,27 @@ class PyDatasetSource(Source):
 
     Args:
         dataset: yields `(x, y)` or `(x, y, weight)`, `x` a list of texts or a pair of them.
+            Its `num_batches` may be None for a data set that never ends.
     """
 
     def __init__(self, dataset: keras.utils.PyDataset):
         self.dataset = dataset
-        self.num_batches = dataset.num_batches
+        try:
+            self.num_batches = dataset.num_batches
+        except NotImplementedError:
+            raise DataError(
+                "A PyDataset must have `num_batches`, which may be None. "
+                f"{received(dataset=type(dataset))}"
+            ) from None
         self.endless = self.num_batches is None
 
     def batches(self) -> Iterator[Rows]:
-        if self.num_batches is None:
-            raise DataError(
-                f"A PyDataset must state `num_batches`. {received(dataset=type(self.dataset))}"
-            )
-        for i in range(self.num_batches):
-            yield read_columns(*keras.utils.unpack_x_y_sample_weight(self.dataset[i]))
-        self.dataset.on_epoch_end()
+        return read_batches(self._items())
+
+    def _items(self) -> Iterator[tuple[Any, Any, Any]]:
+        self.dataset.on_epoch_begin()
+        for i in count() if self.num_batches is None else range(self.num_batches):
+            item = unpack(self.dataset[i])
+            if i + 1 == self.num_batches:  # who takes the last batch may not ask for more
+                self.dataset.on_epoch_end()
+            yield item

@@ -36,7 +36,8 @@ class LabelSpace:
             raise DataError("Labels are missing: pass them beside the texts. Received: labels=None")
         if self.problem_type == "regression":
             return self._numbers(labels, start)
-        values = _as_list(labels)
+        labels = _as_column(labels)
+        values = list(labels)
         if self.problem_type == "multi_label_classification":
             return self._indicators(labels, values, start)
         return np.array([self._id(v, start + i) for i, v in enumerate(values)], "int32")
@@ -92,8 +93,7 @@ class LabelSpace:
             return self._ids[value]
         if isinstance(value, np.ndarray) and value.ndim == 0:
             value = value.item()
-        number = isinstance(value, int | float | bool | np.number | np.bool_)
-        if not number or not math.isfinite(value) or value != int(value):
+        if not _is_integral(value):
             raise DataError(
                 f"{place} is not a class: accepted are label names and ids from 0 to "
                 f"{len(self.names) - 1}. {received(value=value)}"
@@ -108,13 +108,18 @@ class LabelSpace:
     def _indicators(self, labels: Any, values: list[Any], start: int) -> np.ndarray:
         count = len(self.names)
         if _is_indicator(labels, values, count):
-            matrix = np.asarray(labels, dtype="float32")
-            if matrix.ndim != 2 or matrix.shape[1] != count or not np.isin(matrix, (0, 1)).all():
+            matrix = np.asarray(labels)
+            if matrix.shape[1] != count:
                 raise DataError(
-                    f"An indicator matrix must hold 0 and 1 in {count} columns, one a label. "
+                    f"An indicator matrix must have {count} columns, one a label. "
                     f"{received(shape=matrix.shape)}"
                 )
-            return matrix
+            for i in np.flatnonzero(~np.isin(matrix, (0, 1)).all(axis=1))[:1]:
+                raise DataError(
+                    f"labels[{start + i}] must hold 0 and 1, as a row of an indicator matrix. "
+                    f"{received(value=matrix[i].tolist())}"
+                )
+            return matrix.astype("float32")
         matrix = np.zeros((len(values), count), "float32")
         for i, row in enumerate(values):
             if not isinstance(row, list | tuple | set | frozenset | np.ndarray):
@@ -122,19 +127,23 @@ class LabelSpace:
                     f"labels[{start + i}] must be a list of label names (or ids), or a row of an "
                     f"indicator matrix. {received(value=row)}"
                 )
-            for value in row:
-                matrix[i, self._id(value, start + i)] = 1
+            ids = [self._id(value, start + i) for value in row]
+            if len(set(ids)) < len(ids) and not isinstance(next(iter(row)), str | bytes):
+                raise DataError(
+                    f"labels[{start + i}] names an id twice; a row of an indicator matrix has "
+                    f"{count} columns. {received(value=row)}"
+                )
+            matrix[i, ids] = 1
         return matrix
 
     def _numbers(self, labels: Any, start: int) -> np.ndarray:
         width = len(self.names)
-        try:
-            array = np.asarray(labels, dtype="float32")
-        except (TypeError, ValueError):
-            array = None
-        if array is None or array.size % width or array.ndim not in (1, 2):
-            raise DataError(f"Regression takes a number per row. {received(labels=labels)}")
-        array = array.reshape(-1, width)
+        array = _as_floats(_as_column(labels))
+        if array is not None and array.ndim == 1 and width == 1:
+            array = array[:, None]
+        if array is None or array.ndim != 2 or array.shape[1] != width:
+            each = "a number" if width == 1 else f"{width} numbers"
+            raise DataError(f"Regression takes {each} per row. {received(labels=labels)}")
         bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
         if bad.size:
             raise DataError(
@@ -160,11 +169,8 @@ def looks_multi_label(labels: Any) -> bool:
 
 def check_sample_weight(weights: Any, rows: int) -> np.ndarray:
     """One finite weight, not negative, for each row."""
-    try:
-        array = np.asarray(weights, dtype="float32")
-    except (TypeError, ValueError):
-        array = np.zeros((0,), "float32")
-    if array.shape != (rows,) or not np.isfinite(array).all() or (array < 0).any():
+    array = _as_floats(weights)
+    if array is None or array.shape != (rows,) or not np.isfinite(array).all() or (array < 0).any():
         raise DataError(
             f"`sample_weight` must be {rows} finite numbers that are not negative, one per row. "
             f"{received(sample_weight=weights)}"
@@ -172,18 +178,42 @@ def check_sample_weight(weights: Any, rows: int) -> np.ndarray:
     return array
 
 
-def _as_list(labels: Any) -> list[Any]:
-    if isinstance(labels, str | bytes) or not hasattr(labels, "__len__"):
+def _as_column(labels: Any) -> Any:
+    """A list, tuple or array whose rows can be read by position."""
+    if hasattr(labels, "__array__"):
+        labels = np.asarray(labels)
+    if isinstance(labels, str | bytes) or not isinstance(labels, Sequence | np.ndarray):
         raise DataError(f"Labels must be a list, one entry per row. {received(labels=labels)}")
-    if hasattr(labels, "to_numpy"):
-        labels = labels.to_numpy()
-    return list(labels)
+    if isinstance(labels, np.ndarray) and labels.ndim == 0:
+        raise DataError(f"Labels must be a list, one entry per row. {received(labels=labels)}")
+    return labels
+
+
+def _as_floats(values: Any) -> np.ndarray | None:
+    """A float32 array, or None for what holds no numbers; strings of digits are none."""
+    try:
+        if np.asarray(values).dtype.kind in "USO" and not all(map(_is_number, values)):
+            return None
+        with np.errstate(over="ignore"):  # what overflows is refused as not finite
+            return np.asarray(values, dtype="float32")
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or isinstance(value, int | float | np.integer | np.floating | np.bool_)
+
+
+def _is_integral(value: Any) -> bool:
+    if isinstance(value, float | np.floating):
+        return math.isfinite(value) and value == int(value)
+    return isinstance(value, int | np.integer | np.bool_)
 
 
 def _is_indicator(labels: Any, values: list[Any], count: int) -> bool:
-    if getattr(labels, "ndim", 1) == 2:
-        return True
-    numbers = (int, float, bool, np.number, np.bool_)
+    if isinstance(labels, np.ndarray) and labels.ndim == 2:
+        return labels.dtype.kind in "biuf"
+    numbers = (int, float, np.number, np.bool_)
     return bool(values) and all(
         isinstance(row, list | tuple | np.ndarray)
         and len(row) == count

@@ -46,14 +46,36 @@ class Source(ABC):
 
 def check_lengths(**columns: Any) -> None:
     """Refuses columns of different lengths, naming them all."""
-    lengths = {name: len(column) for name, column in columns.items() if column is not None}
+    lengths = {}
+    for name, column in columns.items():
+        if column is None:
+            continue
+        try:
+            lengths[name] = len(column)
+        except TypeError:
+            raise DataError(
+                f"`{name}` must be a list or an array with one entry per row. "
+                f"{received(**{name: column})}"
+            ) from None
     if len(set(lengths.values())) > 1:
         raise DataError(f"All columns must have one entry per row. {received(**lengths)}")
 
 
-def rebatch(examples: Iterable[tuple[tuple[Any, ...], Any, Any]], size: int) -> Iterator[Any]:
-    """Collects single `(texts, label, weight)` into lists of at most `size`."""
-    batch: list[tuple[tuple[Any, ...], Any, Any]] = []
+def unpack(item: Any) -> tuple[Any, Any, Any]:
+    """`x`, `(x,)`, `(x, y)` or `(x, y, weight)` -> `(x, y, weight)`; a list is always `x`."""
+    parts = item if isinstance(item, tuple) else (item,)
+    if not 1 <= len(parts) <= 3:
+        raise DataError(
+            "A data set yields texts, (texts, labels) or (texts, labels, weights); a pair of "
+            f"texts is a tuple within that tuple. {received(item=item)}"
+        )
+    x, y, weight = (*parts, None, None)[:3]
+    return x, y, weight
+
+
+def rebatch(examples: Iterable[tuple[Any, Any, Any]], size: int) -> Iterator[tuple[Any, Any, Any]]:
+    """Collects examples `(text or pair, label, weight)` into batches of at most `size`."""
+    batch: list[tuple[Any, Any, Any]] = []
     for example in examples:
         batch.append(example)
         if len(batch) == size:
@@ -63,10 +85,13 @@ def rebatch(examples: Iterable[tuple[tuple[Any, ...], Any, Any]], size: int) -> 
         yield _columns(batch)
 
 
-def _columns(batch: list[tuple[tuple[Any, ...], Any, Any]]) -> tuple[tuple[list, ...], Any, Any]:
-    texts, labels, weights = zip(*batch, strict=True)
+def _columns(batch: list[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
+    texts, labels, weights = (list(column) for column in zip(*batch, strict=True))
+    widths = {len(text) if isinstance(text, tuple) else 1 for text in texts}
+    if len(widths) > 1:
+        raise DataError("Single texts and pairs of texts are mixed in one data set.")
     return (
-        tuple(list(column) for column in zip(*texts, strict=True)),
-        None if labels[0] is None else list(labels),
-        None if weights[0] is None else list(weights),
+        texts if widths == {1} else tuple(list(column) for column in zip(*texts, strict=True)),
+        None if labels[0] is None else labels,
+        None if weights[0] is None else weights,
     )

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hub_tasks.data.columns import read_columns
-from hub_tasks.data.rows import Rows, Source, rebatch
+from hub_tasks.data.columns import read_batches
+from hub_tasks.data.rows import Rows, Source, rebatch, unpack
 from hub_tasks.errors import DataError, received
 
 
@@ -36,10 +36,11 @@ class TFDataSource(Source):
     def __init__(self, dataset: Any, batch_size: int):
         self.dataset = dataset
         spec = dataset.element_spec
-        texts = spec[0] if isinstance(spec, tuple) else spec
+        texts, _, _ = unpack(spec)
         columns = texts if isinstance(texts, tuple) else (texts,)
-        if not all(
-            getattr(c, "dtype", None) == "string" and c.shape.rank in (0, 1) for c in columns
+        forms = [_form(column) for column in columns]
+        if forms[0] not in (("string", 0), ("string", 1)) or (
+            isinstance(texts, tuple) and forms != forms[:1] * 2
         ):
             raise DataError(
                 "A tf.data.Dataset must yield texts: string tensors of rank 0 or 1, a tuple of two "
@@ -52,27 +53,15 @@ class TFDataSource(Source):
             self.num_batches = -(-cardinality // (self.batch_size or 1))
 
     def batches(self) -> Iterator[Rows]:
-        elements = map(_unpack, self.dataset.as_numpy_iterator())
+        elements = map(unpack, self.dataset.as_numpy_iterator())
         if self.batch_size:
-            for texts, labels, weights in rebatch(elements, self.batch_size):
-                yield read_columns(texts if len(texts) == 2 else texts[0], labels, weights)
-        else:
-            for texts, labels, weights in elements:
-                yield read_columns(texts if len(texts) == 2 else texts[0], labels, weights)
+            elements = rebatch(elements, self.batch_size)
+        return read_batches(elements)
 
 
-def _unpack(element: Any) -> tuple[tuple[Any, ...], Any, Any]:
-    parts = element if isinstance(element, tuple) else (element,)
-    x, y, weight = (*parts, None, None)[:3]
-    return x if isinstance(x, tuple) else (x,), _decoded(y), weight
-
-
-def _decoded(y: Any) -> Any:
-    if isinstance(y, bytes):
-        return y.decode("utf-8")
-    if isinstance(y, np.ndarray) and y.dtype == object:
-        return [_decoded(item) for item in y]
-    return y
+def _form(spec: Any) -> tuple[str, int | None]:
+    rank = getattr(getattr(spec, "shape", None), "rank", None)
+    return getattr(getattr(spec, "dtype", None), "name", ""), rank
 
 
 def map_texts(
@@ -100,8 +89,17 @@ def map_texts(
     return dict(zip(keys, outputs, strict=True))
 
 
-def feed_tensorflow(batches: Callable[[], Iterator[Any]], num_batches: int | None) -> Any:
-    """A `tf.data.Dataset` of batches whose widths vary, as TensorFlow's trainer wants it."""
+def feed_tensorflow(
+    batches: Callable[[], Iterator[Any]], num_batches: int | None, ahead: bool, repeat: bool
+) -> Any:
+    """A `tf.data.Dataset` of batches whose widths vary, as TensorFlow's trainer wants it.
+
+    Args:
+        batches: begins a pass.
+        num_batches: in a pass, where known.
+        ahead: whether batches may be read before they are asked for.
+        repeat: whether pass follows upon pass.
+    """
     import tensorflow as tf
 
     first = next(iter(batches()))
@@ -111,4 +109,10 @@ def feed_tensorflow(batches: Callable[[], Iterator[Any]], num_batches: int | Non
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     if num_batches is not None:
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    if repeat:
+        dataset = dataset.repeat()
+    if ahead:
+        return dataset.prefetch(tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False
+    return dataset.with_options(options)

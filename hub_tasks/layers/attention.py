@@ -65,18 +65,19 @@ class SelfAttention(keras.layers.Layer):
         mask = None
         if padding_mask is not None:
             mask = ops.cast(padding_mask[:, None, None, :], "bool")
-        if training and self.dropout:
-            joined = self._attend_with_dropout(query, key, value, mask)
+        # Fused attention drops no weights, and JAX's does not run in float16 on processors.
+        if (training and self.dropout) or self.compute_dtype == "float16":
+            joined = self._attend(query, key, value, mask, training)
         else:
             joined = ops.dot_product_attention(query, key, value, mask=mask)
         return self.output_dense(ops.reshape(joined, (batch, length, -1)))
 
-    def _attend_with_dropout(self, query, key, value, mask):
+    def _attend(self, query, key, value, mask, training):
         scores = ops.einsum("bqhd,bkhd->bhqk", query / self.head_dim**0.5, key)
         if mask is not None:
             lowest = -3e4 if scores.dtype == "float16" else -1e9
             scores = ops.where(mask, scores, ops.cast(lowest, scores.dtype))
-        weights = self.attention_dropout(ops.softmax(scores), training=True)
+        weights = self.attention_dropout(ops.softmax(scores), training=training)
         return ops.einsum("bhqk,bkhd->bqhd", weights, value)
 
     def compute_output_shape(self, input_shape):

@@ -5,7 +5,7 @@ as `hub_tasks/presets/records`.
 """
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 from hub_tasks.errors import PresetFormatError, PresetNotFoundError
@@ -52,11 +52,19 @@ def _records_directory() -> Path:
     return packed if packed.is_dir() else Path(__file__).parents[2] / "presets"
 
 
-def _read(path: Path) -> PresetRecord:
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
-    known = {field.name for field in fields(PresetRecord)} - {"id", "directory"}
-    if set(table) - known:
-        raise PresetFormatError(f"{path.name}: unknown keys {sorted(set(table) - known)}.")
+def read_record(path: Path) -> PresetRecord:
+    """Reads one record; the preset's files stand in the directory of the same name, if any."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise PresetFormatError(f"{path.name} is not TOML: {error}.") from None
+    stated = [field for field in fields(PresetRecord) if field.name not in ("id", "directory")]
+    required = {field.name for field in stated if field.default is MISSING}
+    unknown, missing = set(table) - {field.name for field in stated}, required - set(table)
+    if unknown or missing:
+        raise PresetFormatError(
+            f"{path.name}: unknown keys {sorted(unknown)}, missing keys {sorted(missing)}."
+        )
     table = {
         key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
     }
@@ -68,7 +76,7 @@ def _read(path: Path) -> PresetRecord:
 def _load() -> Registry[PresetRecord]:
     registry: Registry[PresetRecord] = Registry("built-in preset", PresetNotFoundError)
     for path in sorted(_records_directory().glob("*.toml")):
-        registry.register(path.stem, _read(path))
+        registry.register(path.stem, read_record(path))
     return registry
 
 

@@ -126,8 +126,8 @@ class PresetFiles:
                 f"{name} of preset {self} is a symbolic link; only a hub cache's own links "
                 f"from snapshots to blobs are followed."
             )
-        blob = Path(os.path.normpath(link.parent / target))
+        blob = Path(os.path.abspath(link.parent / target))
         snapshots = blob.parent.parent / "snapshots"
-        if not self.directory.absolute().is_relative_to(snapshots.absolute()):
+        if not Path(os.path.abspath(self.directory)).is_relative_to(snapshots):
             raise UnsafePresetError(f"{name} of preset {self} links to another cache entry.")
         return blob

@@ -16,6 +16,7 @@ import re
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, PresetIntegrityError, PresetVersionError, received
+from hub_tasks.families import FAMILIES
 from hub_tasks.presets import files as names
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.schema import PROBLEM_TYPES, check_choice, check_integer, check_keys
@@ -52,6 +53,7 @@ def read_manifest(files: PresetFiles) -> dict[str, Any] | None:
         )
     check_integer(version, where, "/schema_version", 1, SCHEMA_VERSION)
     check_keys(manifest, where, "", _KEYS, required=_KEYS)
+    check_choice(manifest["family"], where, "/family", FAMILIES)
     if manifest["problem_type"] is not None:
         check_choice(manifest["problem_type"], where, "/problem_type", PROBLEM_TYPES)
     for key in ("backbone", "preprocessor", "files"):
@@ -77,13 +79,16 @@ def _verify(files: PresetFiles, entries: dict[str, Any], where: str) -> None:
                 f"{where}: {pointer}/sha256 must be 64 hexadecimal digits. "
                 f"{received(sha256=entry['sha256'])}"
             )
+        check_integer(entry["bytes"], where, f"{pointer}/bytes", 0, 2**63)
         with files.open(name) as file:
             actual = hashlib.file_digest(file, "sha256").hexdigest()
-        if actual != entry["sha256"]:
+            size = file.tell()
+        if (actual, size) != (entry["sha256"], entry["bytes"]):
             raise PresetIntegrityError(
-                f"{name} of preset {files} is not the file that was saved: its sha256 is "
-                f"{actual}, {names.MANIFEST} records {entry['sha256']}. Fetch or save the preset "
-                f"again, or delete {names.MANIFEST} to read what is there without label names."
+                f"{name} of preset {files} is not the file that was saved: it has {size} bytes and "
+                f"sha256 {actual}; {names.MANIFEST} records {entry['bytes']} and "
+                f"{entry['sha256']}. Fetch or save the preset again, or delete {names.MANIFEST} to "
+                f"read what is there without label names."
             )
     listed = {*entries, names.MANIFEST}
     stray = [name for name in files.present(names.KNOWN) if name not in listed]

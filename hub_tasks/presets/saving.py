@@ -22,6 +22,7 @@ from hub_tasks.presets import files as names
 from hub_tasks.presets.data import PresetData
 from hub_tasks.presets.formats import keras_writing
 from hub_tasks.presets.manifest import SCHEMA_VERSION, digest
+from hub_tasks.presets.vocabulary import vocabulary_problem
 
 WEIGHTS_FORMATS = ("h5", "safetensors")
 _STAGING = ".hub_tasks-staging-"
@@ -50,13 +51,17 @@ def save(
         )
     _check_finite(data.weights)
     _check_finite(data.head.weights if data.head else None)
-    target = _check_target(directory)
+    problem = vocabulary_problem(data.tokenizer.vocabulary) if data.tokenizer else None
+    if problem:
+        raise PresetSaveError(f"Not saved: the vocabulary {problem}.")
     contents = keras_writing.write(data, weights_format, version)
     contents[names.MANIFEST] = _manifest(data, version, contents)
-    readme = target / names.README
-    if readme.is_file():  # written by people; it stays
-        contents[names.README] = readme.read_bytes()
+    target = _absolute(directory)
     try:
+        _check_target(target)
+        readme = target / names.README
+        if readme.is_file():  # written by people; it stays
+            contents[names.README] = readme.read_bytes()
         target.parent.mkdir(parents=True, exist_ok=True)
         with _staging(target.parent) as staging:
             for name, content in contents.items():
@@ -77,10 +82,14 @@ def _check_finite(weights: object) -> None:
             raise PresetSaveError(f"Not saved: the weight {name} holds NaN or infinity.")
 
 
-def _check_target(directory: str | os.PathLike[str]) -> Path:
-    if not os.fspath(directory):
-        raise PresetSaveError("The target must be a directory name. Received: ''")
-    target = Path(directory).expanduser().absolute()
+def _absolute(directory: str | os.PathLike[str]) -> Path:
+    name = os.fspath(directory)
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise PresetSaveError(f"The target must be a directory name. {received(directory=name)}")
+    return Path(os.path.abspath(os.path.expanduser(name)))
+
+
+def _check_target(target: Path) -> None:
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise PresetSaveError(
             f"The target must be a directory or not exist. {received(directory=str(target))}"
@@ -93,7 +102,11 @@ def _check_target(directory: str | os.PathLike[str]) -> Path:
                 f"The target holds files that belong to no preset; choose another directory or "
                 f"remove them. {received(directory=str(target), files=foreign)}"
             )
-    return target
+        if Path.cwd().is_relative_to(target.resolve()):
+            raise PresetSaveError(
+                "The target is replaced as a whole, so it cannot be the working directory or "
+                f"hold it. {received(directory=str(target))}"
+            )
 
 
 def _belongs(entry: Path) -> bool:

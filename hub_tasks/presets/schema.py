@@ -5,6 +5,7 @@ from typing import Any
 
 from hub_tasks.errors import PresetFormatError, received, shorten
 from hub_tasks.families import Family, Field
+from hub_tasks.presets.strict_json import is_text
 
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
 ACTIVATIONS = ("linear", "softmax", "sigmoid", "tanh")
@@ -89,7 +90,9 @@ def check_backbone(family: Family, config: Mapping[str, Any], where: str) -> dic
 def check_labels(value: Any, where: str, pointer: str, num_classes: int) -> tuple[str, ...]:
     """Label names: distinct, not empty, as many as there are classes."""
     names = value if isinstance(value, list | tuple) else None
-    if names is None or not all(isinstance(n, str) and 0 < len(n) <= _MAX_LABEL for n in names):
+    if names is None or not all(
+        isinstance(n, str) and 0 < len(n) <= _MAX_LABEL and is_text(n) for n in names
+    ):
         raise PresetFormatError(
             f"{where}: {pointer} must be a list of label names, 1 to {_MAX_LABEL} characters "
             f"each. {received(value=value)}"
@@ -101,6 +104,18 @@ def check_labels(value: Any, where: str, pointer: str, num_classes: int) -> tupl
             f"{where}: {pointer} has {len(names)} label names for a head of {num_classes} classes."
         )
     return tuple(names)
+
+
+def check_problem_type(
+    value: Any, where: str, pointer: str, num_classes: int, activation: str = "linear"
+) -> str:
+    """The problem that a head solves: as stated, or where `value` is None, inferred."""
+    if value is None:
+        return infer_problem_type(num_classes, activation)
+    check_choice(value, where, pointer, PROBLEM_TYPES)
+    if value == PROBLEM_TYPES[0] and num_classes == 1:
+        raise PresetFormatError(f"{where}: {pointer} is {value} for a head of 1 class.")
+    return value
 
 
 def infer_problem_type(num_classes: int, activation: str = "linear") -> str:

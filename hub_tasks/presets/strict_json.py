@@ -2,13 +2,16 @@
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, shorten
 from hub_tasks.presets.files import JSON_LIMIT, PresetFiles
 
 _MAX_DEPTH = 64
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# A string, closed or not, or a bracket; possessive, so that no text takes quadratic time.
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def read_json(files: PresetFiles, name: str, limit: int = JSON_LIMIT) -> dict[str, Any]:
@@ -16,7 +19,7 @@ def read_json(files: PresetFiles, name: str, limit: int = JSON_LIMIT) -> dict[st
 
     Raises:
         PresetFormatError: not UTF-8, not JSON, not an object, a key twice, a number
-            that is not finite, or nesting deeper than 64.
+            that is not finite, half a surrogate pair, or nesting deeper than 64.
     """
     where = f"{name} of preset {files}"
     return parse_json(files.read(name, limit), where)
@@ -31,11 +34,11 @@ def parse_json(data: bytes, where: str) -> dict[str, Any]:
     _check_depth(text, where)
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        twice = sorted({key for key in keys if keys.count(key) > 1}) if len(keys) < 1000 else []
-        if twice or len(set(keys)) != len(keys):
-            raise PresetFormatError(f"{where} has the key {shorten(twice or keys)} twice.")
-        return dict(pairs)
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            key, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+            raise PresetFormatError(f"{where} has the key {shorten(key)} twice.")
+        return found
 
     def constant(value: str) -> Any:
         raise PresetFormatError(f"{where} holds {value}, which is not a JSON number.")
@@ -54,11 +57,22 @@ def parse_json(data: bytes, where: str) -> dict[str, Any]:
         raise
     except ValueError as error:
         raise PresetFormatError(f"{where} is not JSON: {str(error)[:100]}.") from None
+    if _SURROGATE.search(text) and not is_text(json.dumps(parsed, ensure_ascii=False)):
+        raise PresetFormatError(f"{where} holds half a surrogate pair, which is no character.")
     if not isinstance(parsed, dict):
         raise PresetFormatError(
             f"{where} must hold a JSON object. Received: {type(parsed).__name__}"
         )
     return parsed
+
+
+def is_text(value: str) -> bool:
+    """Whether a string has a UTF-8 form, as half a surrogate pair has not."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_depth(text: str, where: str) -> None:

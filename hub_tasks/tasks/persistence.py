@@ -1,4 +1,4 @@
-"""A text classifier -> neutral data, and what a preset's head says to its constructor."""
+"""A text classifier <-> presets: its neutral data, and what a saved head says of it."""
 
 import os
 import warnings
@@ -13,6 +13,17 @@ from hub_tasks.version import __version__
 
 if TYPE_CHECKING:
     from hub_tasks.tasks.text_classifier import TextClassifier
+
+
+class BuiltInPresets:
+    """A class attribute that is worked out for each class: name -> record."""
+
+    def __get__(self, clf: Any, cls: "type[TextClassifier]") -> dict[str, presets.PresetRecord]:
+        return {
+            name: record
+            for name, record in presets.CATALOGUE.items()
+            if cls.family is None or record.family == cls.family.name
+        }
 
 
 def head_arguments(

@@ -1,7 +1,9 @@
 """A Keras model that is trained and asked with texts."""
 
+import contextlib
 import math
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -16,7 +18,9 @@ from hub_tasks.data import (
     check_sample_weight,
     feed,
     open_data,
+    original_errors,
 )
+from hub_tasks.data.hold_out import hold_out
 from hub_tasks.errors import DataError, received
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
 
@@ -67,58 +71,48 @@ class Task(keras.Model):
         Raises:
             DataError: before the first step where the data is in memory.
         """
-        rest = dict(
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_freq=validation_freq,
-        )
-        size = batch_size or _BATCH_SIZE
         passes = epochs - initial_epoch
+        read: list[Any] = []
         if self.preprocessor is None:
-            x, y, sample_weight = self._tokenised(x, y, class_weight, sample_weight)
+            train = self._tokenised(x, y, class_weight, sample_weight)
             if isinstance(validation_data, tuple) and len(validation_data) > 1:
                 vx, vy, vw = (*validation_data, None)[:3]
                 validation_data = self._tokenised(vx, vy, None, vw)
-            self._start_training(self._steps(x, size, steps_per_epoch), passes)
+            data = {
+                **dict(zip(("x", "y", "sample_weight"), train, strict=True)),
+                "batch_size": batch_size,
+                "validation_split": validation_split,
+                "validation_data": validation_data,
+                "validation_batch_size": validation_batch_size,
+                "shuffle": shuffle,
+            }
+            steps = steps_per_epoch or _steps_of_arrays(x, batch_size or _BATCH_SIZE)
+        else:
+            size = batch_size or _BATCH_SIZE
+            train, held_out = self._open_training(x, y, sample_weight, validation_split, size)
+            if validation_data is not None:
+                held_out = _open_validation(validation_data, validation_batch_size or size)
+            batches = self._batches(train, size, class_weight, shuffle)
+            read.append(batches)
+            data = {"x": feed(batches, passes, steps_per_epoch), "shuffle": False}
+            if held_out is not None:
+                validation = self._batches(held_out, validation_batch_size or size)
+                read.append(validation)
+                self._warn_of_absent_classes(batches, validation)
+                data["validation_data"] = feed(validation, passes, validation_steps)
+            steps = steps_per_epoch or batches.num_batches
+        self._start_training(steps, passes)
+        with _reading(*read):
             return super().fit(
-                x,
-                y,
-                batch_size=batch_size,
-                validation_split=validation_split,
-                validation_data=validation_data,
-                validation_batch_size=validation_batch_size,
-                shuffle=shuffle,
-                sample_weight=sample_weight,
-                **rest,
+                **data,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_freq=validation_freq,
             )
-        opened = open_data(x, y, sample_weight, size)
-        validation = None
-        if isinstance(opened, Rows):
-            self._adapt_to_labels(opened.labels)
-            opened, held_out = _split(opened, validation_split)
-            if validation_data is None:
-                validation = held_out
-        elif validation_split:
-            raise DataError(
-                "`validation_split` needs data in memory; pass `validation_data=` instead. "
-                f"{received(validation_split=validation_split, x=type(x))}"
-            )
-        train = self._batches(opened, size, class_weight, shuffle)
-        if validation_data is not None:
-            parts = validation_data if isinstance(validation_data, tuple) else (validation_data,)
-            vx, vy, vw = (*parts, None, None)[:3]
-            validation = open_data(vx, vy, vw, validation_batch_size or size)
-        if validation is not None:
-            held_out_batches = self._batches(validation, validation_batch_size or size)
-            self._warn_of_absent_classes(train, held_out_batches)
-            validation = feed(held_out_batches, passes, validation_steps)
-        fed = feed(train, passes, steps_per_epoch)
-        self._start_training(steps_per_epoch or getattr(train, "num_batches", None), passes)
-        return super().fit(fed, validation_data=validation, shuffle=False, **rest)
 
     def evaluate(
         self,
@@ -144,7 +138,8 @@ class Task(keras.Model):
             )
         size = batch_size or _BATCH_SIZE
         batches = self._batches(open_data(x, y, sample_weight, size), size)
-        return super().evaluate(feed(batches, 1, steps), **rest)
+        with _reading(batches):
+            return super().evaluate(feed(batches, 1, steps), **rest)
 
     def predict(
         self,
@@ -171,7 +166,8 @@ class Task(keras.Model):
         opened = open_data(x, None, None, size)
         if not isinstance(opened, Rows):
             batches = StreamBatches(opened, lambda rows, _: (self._pack(rows),))
-            return super().predict(feed(batches, 1, steps), **rest)
+            with _reading(batches):
+                return super().predict(feed(batches, 1, steps), **rest)
         if not len(opened):
             return np.zeros((0, *self.output_shape[1:]), "float32")
         ordered = self._in_memory(opened.texts, None, None, size, by_length=True)
@@ -185,6 +181,20 @@ class Task(keras.Model):
 
     def _start_training(self, steps: int | None, passes: int) -> None:
         """Called before training with the steps of an epoch, where known."""
+
+    def _open_training(
+        self, x: Any, y: Any, sample_weight: Any, validation_split: float, batch_size: int
+    ) -> tuple[Rows | Source, Rows | None]:
+        opened = open_data(x, y, sample_weight, batch_size)
+        if isinstance(opened, Rows):
+            self._adapt_to_labels(opened.labels)
+            return hold_out(opened, validation_split)
+        if validation_split:
+            raise DataError(
+                "`validation_split` needs data in memory; pass `validation_data=` instead. "
+                f"{received(validation_split=validation_split, x=type(x))}"
+            )
+        return opened, None
 
     def _batches(
         self,
@@ -231,11 +241,6 @@ class Task(keras.Model):
         rows = Rows(([""] * len(targets),), y, sample_weight)
         return x, targets, _row_weights(rows, self._class_weights(class_weight, targets), targets)
 
-    @staticmethod
-    def _steps(x: Any, batch_size: int, steps: int | None) -> int | None:
-        rows = len(next(iter(x.values()))) if isinstance(x, dict) and x else None
-        return steps or (rows and math.ceil(rows / batch_size))
-
     def _warn_of_absent_classes(self, train: Any, validation: Any) -> None:
         targets = getattr(train, "targets", None), getattr(validation, "targets", None)
         if any(t is None or t.ndim != 1 for t in targets):
@@ -249,6 +254,27 @@ class Task(keras.Model):
             )
 
 
+@contextlib.contextmanager
+def _reading(*batches: Any) -> Iterator[None]:
+    """Streams may end without Keras's warning, and their errors arrive as they were raised."""
+    with warnings.catch_warnings(), original_errors(*batches):
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        yield
+
+
+def _steps_of_arrays(x: Any, batch_size: int) -> int | None:
+    """The steps of an epoch over a dict of arrays; None for other inputs."""
+    if not isinstance(x, dict) or not x:
+        return None
+    return math.ceil(len(next(iter(x.values()))) / batch_size)
+
+
+def _open_validation(data: Any, batch_size: int) -> Rows | Source:
+    parts = data if isinstance(data, tuple) else (data,)
+    x, y, weights = (*parts, None, None)[:3]
+    return open_data(x, y, weights, batch_size)
+
+
 def _row_weights(rows: Rows, by_class: np.ndarray | None, targets: np.ndarray) -> np.ndarray | None:
     weights = None
     if rows.weights is not None:
@@ -256,26 +282,3 @@ def _row_weights(rows: Rows, by_class: np.ndarray | None, targets: np.ndarray) -
     if by_class is not None:
         weights = by_class[targets] * (1 if weights is None else weights)
     return None if weights is None else weights.astype("float32")
-
-
-def _split(rows: Rows, share: float) -> tuple[Rows, Rows | None]:
-    """The last `share` of the rows is held out, as Keras does it."""
-    if not share:
-        return rows, None
-    at = math.floor(len(rows) * (1 - share)) if 0 < share < 1 else 0
-    if not 0 < at < len(rows):
-        raise DataError(
-            f"`validation_split` must leave rows on both sides. "
-            f"{received(validation_split=share, rows=len(rows))}"
-        )
-
-    def part(cut: slice) -> Rows:
-        take = lambda column: None if column is None else _as_array_like(column)[cut]  # noqa: E731
-        return Rows(tuple(c[cut] for c in rows.texts), take(rows.labels), take(rows.weights))
-
-    return part(slice(at)), part(slice(at, None))
-
-
-def _as_array_like(column: Any) -> Any:
-    """Something that slices by position; a pandas column would slice by its index."""
-    return column.to_numpy() if hasattr(column, "to_numpy") else column

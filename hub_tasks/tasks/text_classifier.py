@@ -46,6 +46,9 @@ class TextClassifier(Task):
             the form of the labels.
         name: of the Keras model.
 
+    Attributes:
+        presets: the built-in presets of the class: name -> record.
+
     Example:
 
     >>> import hub_tasks
@@ -55,6 +58,7 @@ class TextClassifier(Task):
     """
 
     family: ClassVar[Family | None] = None
+    presets = persistence.BuiltInPresets()
 
     def __init__(
         self,
@@ -97,15 +101,6 @@ class TextClassifier(Task):
     def problem_type(self) -> str:
         """ "single_label_classification", "multi_label_classification" or "regression"."""
         return self.label_space.problem_type
-
-    @classmethod
-    def list_presets(cls) -> dict[str, presets.PresetRecord]:
-        """The built-in presets of this class: name -> record."""
-        return {
-            name: record
-            for name, record in presets.CATALOGUE.items()
-            if cls.family is None or record.family == cls.family.name
-        }
 
     @classmethod
     def from_preset(
@@ -258,6 +253,9 @@ class TextClassifier(Task):
         settings = config.pop("preprocessor")
         preprocessor = settings and PREPROCESSORS[cls.family.name].from_config(settings)
         return cls(backbone, preprocessor=preprocessor, **config)
+
+    def get_compile_config(self) -> None:
+        """Nothing: a classifier that is loaded is compiled with "auto", as a new one is."""
 
     @property
     def _hidden_dim(self) -> int:

@@ -35,6 +35,9 @@ class Tokenizer:
         self.vocabulary = tuple(vocabulary)
         self.options = options
         self._ids = {token: i for i, token in enumerate(self.vocabulary)}
+        if len(self._ids) < len(self.vocabulary):
+            twice = next(t for i, t in enumerate(self.vocabulary) if self._ids[t] != i)
+            raise PresetFormatError(f"The vocabulary has a token twice. {received(token=twice)}")
         missing = [t for t in family.special_tokens.values() if t not in self._ids]
         if missing:
             raise PresetFormatError(
@@ -88,7 +91,8 @@ class Tokenizer:
             encoded = self.rust.encode_batch_fast(texts, add_special_tokens=False)
         except TypeError:
             raise DataError(
-                f"A tokenizer takes strings. {received(types={type(t).__name__ for t in texts})}"
+                "A tokenizer takes strings without lone surrogates. "
+                f"{received(types={type(t).__name__ for t in texts})}"
             ) from None
         return [item.ids for item in encoded]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers
 
+from hub_tasks.errors import PresetFormatError, received
 from hub_tasks.families import FAMILIES, Family
 from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
 
@@ -59,6 +60,10 @@ class WordPieceTokenizer(Tokenizer):
             "oov_token": oov_token,
         }
         super().__init__(vocabulary, family, options)
+        if oov_token not in self._ids:
+            raise PresetFormatError(
+                f"`oov_token` must be in the vocabulary. {received(oov_token=oov_token)}"
+            )
         self.rust = tokenizers.Tokenizer(
             models.WordPiece(
                 self._ids,

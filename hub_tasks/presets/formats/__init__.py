@@ -5,6 +5,7 @@ from hub_tasks.presets import files as names
 from hub_tasks.presets.data import PresetData
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.formats import keras_reading, transformers
+from hub_tasks.presets.manifest import read_manifest
 from hub_tasks.presets.strict_json import read_json
 
 
@@ -15,12 +16,14 @@ def read_files(files: PresetFiles) -> PresetData:
         PresetNotFoundError: the directory holds no preset.
         PresetFormatError: its configuration is of no known format.
     """
+    manifest = read_manifest(files) or {}  # first: a file that differs is not worth parsing
     for name in (names.CONFIG, names.TOKENIZER):
         if not files.exists(name):
             continue
-        document = read_json(files, name, names.VOCABULARY_LIMIT)
-        if "registered_name" in document:
-            return keras_reading.read(files)
+        limit = names.VOCABULARY_LIMIT if name == names.TOKENIZER else names.JSON_LIMIT
+        document = read_json(files, name, limit)
+        if "registered_name" in document or "class_name" in document:
+            return keras_reading.read(files, manifest)
         if "model_type" in document:
             return transformers.read(files)
         raise PresetFormatError(

@@ -13,12 +13,14 @@ from typing import Any, BinaryIO
 import h5py
 import numpy as np
 
-from hub_tasks.errors import PresetWeightsError, UnsafePresetError, shorten
+from hub_tasks.errors import PresetError, PresetWeightsError, UnsafePresetError, shorten
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MAX_OBJECTS = 200_000
 _MAX_DEPTH = 32
-_FILTERS = {"gzip", None}
+_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+# What h5py raises for bytes that HDF5 cannot make sense of.
+_DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, SystemError)
 
 
 class HDF5Tensors:
@@ -30,26 +32,28 @@ class HDF5Tensors:
 
     Raises:
         PresetWeightsError: not an HDF5 file, or a truncated one.
-        UnsafePresetError: a link or storage that leads out of the file.
+        UnsafePresetError: a link or storage that leads out of the file, or something
+            else in front of the tensors.
     """
 
     def __init__(self, file: BinaryIO, where: str):
         self.where = where
         self._file = file
+        _refuse_user_block(file, where)
         check_signature(file, _SIGNATURE, "HDF5", where)
+        self._h5: Any = file  # until HDF5 has opened it, so that `__exit__` closes either
+        self._sets: dict[str, Any] = {}
         try:
-            self._h5: Any = h5py.File(file, "r")
-        except (OSError, RuntimeError) as error:
-            file.close()
+            self._h5 = h5py.File(file, "r")
+            self._walk(self._h5, "", 0, set())
+        except PresetError:
+            self.__exit__(None, None, None)
+            raise
+        except _DAMAGE as error:
+            self.__exit__(None, None, None)
             raise PresetWeightsError(
                 f"{where} cannot be read; it is truncated or damaged ({str(error)[:80]})."
             ) from None
-        self._sets: dict[str, Any] = {}
-        try:
-            self._walk(self._h5, "", 0, set())
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
 
     def __enter__(self) -> "HDF5Tensors":
         return self
@@ -76,7 +80,7 @@ class HDF5Tensors:
         """Reads one tensor."""
         try:
             return self._sets[name][()]
-        except (OSError, RuntimeError) as error:
+        except _DAMAGE as error:
             raise PresetWeightsError(
                 f"{self.where}: {name} cannot be read; the file is truncated or damaged "
                 f"({str(error)[:80]})."
@@ -98,6 +102,8 @@ class HDF5Tensors:
                 self._walk(item, path + "/", depth + 1, seen)
             elif isinstance(item, h5py.Dataset):
                 self._check_storage(path, item)
+                if item.shape is None:
+                    raise PresetWeightsError(f"{self.where}: {shorten(path)} holds no numbers.")
                 self._sets[path] = item
             else:
                 raise UnsafePresetError(f"{self.where}: {shorten(path)} is no tensor.")
@@ -105,7 +111,9 @@ class HDF5Tensors:
     def _check_storage(self, path: str, dataset: Any) -> None:
         if dataset.external or dataset.is_virtual:
             raise UnsafePresetError(f"{self.where}: {shorten(path)} is stored in another file.")
-        if dataset.compression not in _FILTERS or dataset.id.get_create_plist().get_nfilters() > 3:
+        properties = dataset.id.get_create_plist()
+        filters = {properties.get_filter(i)[0] for i in range(properties.get_nfilters())}
+        if not filters <= _FILTERS:
             raise UnsafePresetError(f"{self.where}: {shorten(path)} uses an unknown filter.")
 
 
@@ -125,6 +133,20 @@ def write_hdf5(tensors: Mapping[str, np.ndarray], names: Mapping[str, str]) -> b
     return buffer.getvalue()
 
 
+def _refuse_user_block(file: BinaryIO, where: str) -> None:
+    """HDF5 also begins at 512, 1024, 2048, ..., behind a program or an archive, say."""
+    size, offset = file.seek(0, 2), 0
+    while offset < size:
+        file.seek(offset)
+        if file.read(len(_SIGNATURE)) == _SIGNATURE:
+            break
+        offset = 2 * offset or 512
+    file.seek(0)
+    if 0 < offset < size:
+        file.close()
+        raise UnsafePresetError(f"{where} holds {offset} bytes of something else before HDF5.")
+
+
 def check_signature(file: BinaryIO, signature: bytes, kind: str, where: str) -> None:
     """Refuses a file that does not begin as it should, naming what it looks like."""
     head = file.read(64)
@@ -140,4 +162,4 @@ def check_signature(file: BinaryIO, signature: bytes, kind: str, where: str) -> 
     else:
         hint = "its first bytes are of another format, or it is truncated"
     file.close()
-    raise PresetWeightsError(f"{where} is not an {kind} file: {hint}.")
+    raise PresetWeightsError(f"{where} is not in the {kind} format: {hint}.")

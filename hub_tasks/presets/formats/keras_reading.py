@@ -8,13 +8,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, PresetWeightsError, UnsafePresetError, received
-from hub_tasks.families import FAMILIES, REQUIRED, Family
+from hub_tasks.families import REQUIRED, Family
 from hub_tasks.presets import files as names
 from hub_tasks.presets.data import HeadData, PresetData, TokenizerData
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.formats.hdf5 import HDF5Tensors
+from hub_tasks.presets.formats.keras_objects import (
+    KIND_BACKBONE,
+    KIND_PREPROCESSOR,
+    KIND_TASK,
+    KIND_TOKENIZER,
+    LAYER,
+    check_layer_entries,
+    find_family,
+    read_object,
+)
 from hub_tasks.presets.formats.safetensors import SafeTensors
-from hub_tasks.presets.manifest import read_manifest
 from hub_tasks.presets.schema import (
     ACTIVATIONS,
     MAX_CLASSES,
@@ -26,29 +35,40 @@ from hub_tasks.presets.schema import (
     check_integer,
     check_keys,
     check_labels,
+    check_problem_type,
     check_real,
-    infer_problem_type,
 )
 from hub_tasks.presets.strict_json import read_json
 from hub_tasks.presets.vocabulary import read_vocabulary
 from hub_tasks.presets.weights import TensorFile, Weights
 
-_OBJECT = ("module", "class_name", "config", "registered_name", "assets", "weights")
-_LAYER = ("name", "trainable", "dtype")
-_PACKAGES = ("keras_hub", "keras_nlp", "hub_tasks")
-_DTYPES = ("float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16", "int32")
 _TOKENIZER_FLAGS = ("lowercase", "strip_accents", "special_tokens_in_strings")
-_KIND_TOKENIZER = ("Tokenizer",)
-_KIND_BACKBONE = ("Backbone",)
-_KIND_PREPROCESSOR = ("TextClassifierPreprocessor", "Preprocessor")
-_KIND_TASK = ("TextClassifier", "Classifier")
+_TOKENIZER_FIXED = {  # entry -> its one value here, and what any other means
+    "vocabulary": (None, UnsafePresetError),
+    "config_file": (names.TOKENIZER, UnsafePresetError),
+    "sequence_length": (None, PresetFormatError),
+    "split": (True, PresetFormatError),
+    "split_on_cjk": (True, PresetFormatError),
+    "special_tokens": (None, PresetFormatError),
+}
+_TOKENIZER_ENTRIES = (
+    *LAYER,
+    *_TOKENIZER_FLAGS,
+    *_TOKENIZER_FIXED,
+    "suffix_indicator",
+    "oov_token",
+)
 
 
-def read(files: PresetFiles) -> PresetData:
+def read(files: PresetFiles, manifest: Mapping[str, Any]) -> PresetData:
     """Reads a preset directory in KerasHub's layout; weights are opened later."""
-    manifest = read_manifest(files) or {}
     head_file = names.CONFIG if files.exists(names.CONFIG) else names.TOKENIZER
-    family = _family(read_json(files, head_file), f"{head_file} of preset {files}")
+    family = find_family(read_json(files, head_file), f"{head_file} of preset {files}")
+    if manifest.get("family", family.name) != family.name:
+        raise PresetFormatError(
+            f"{names.MANIFEST} of preset {files}: /family is not that of {head_file}, "
+            f"{family.name}. {received(family=manifest['family'])}"
+        )
     backbone = _read_backbone(files, family, manifest) if files.exists(names.CONFIG) else None
     return PresetData(
         family=family,
@@ -60,67 +80,15 @@ def read(files: PresetFiles) -> PresetData:
     )
 
 
-def _family(document: Mapping[str, Any], where: str) -> Family:
-    registered = document.get("registered_name")
-    name = registered.rpartition(">")[2] if isinstance(registered, str) else registered
-    for family in FAMILIES.values():
-        for kind in (*_KIND_BACKBONE, *_KIND_TOKENIZER):
-            if name == family.prefix + kind:
-                return family
-    supported = ", ".join(f"{family.prefix}Backbone" for family in FAMILIES.values())
-    raise UnsafePresetError(
-        f"{where}: /registered_name is not a class that hub_tasks knows; nothing else is ever "
-        f"built from a preset. Supported: {supported}. {received(registered_name=registered)}"
-    )
-
-
-def _object(
-    document: Any, family: Family, kinds: tuple[str, ...], where: str, pointer: str = ""
-) -> dict[str, Any]:
-    """The `config` of a serialised object whose class must be the family's of `kinds`."""
-    document = check_keys(document, where, pointer, _OBJECT, ("class_name", "config"))
-    accepted = {family.prefix + kind for kind in kinds}
-    package, _, registered = str(document.get("registered_name")).rpartition(">")
-    class_name = document["class_name"]
-    if registered not in accepted or package not in _PACKAGES:
-        raise UnsafePresetError(
-            f"{where}: {pointer}/registered_name must be keras_hub>{family.prefix}{kinds[0]}, the "
-            f"class that belongs to this backbone. "
-            f"{received(registered_name=document.get('registered_name'))}"
-        )
-    if class_name != registered:
-        raise PresetFormatError(
-            f"{where}: {pointer}/class_name and /registered_name disagree. "
-            f"{received(class_name=class_name, registered_name=document['registered_name'])}"
-        )
-    return document["config"]
-
-
-def _layer_entries(config: Mapping[str, Any], where: str, pointer: str) -> None:
-    name = config.get("name")
-    if name is not None and not (isinstance(name, str) and name.isidentifier() and len(name) <= 64):
-        raise PresetFormatError(
-            f"{where}: {pointer}/name must match [A-Za-z_][A-Za-z0-9_]{{0,63}}. "
-            f"{received(name=name)}"
-        )
-    dtype = config.get("dtype")
-    if isinstance(dtype, dict):
-        dtype = (
-            dtype.get("config", {}).get("name") if isinstance(dtype.get("config"), dict) else dtype
-        )
-    if dtype is not None:
-        check_choice(dtype, where, f"{pointer}/dtype", _DTYPES)
-
-
 def _read_backbone(
     files: PresetFiles, family: Family, manifest: Mapping[str, Any]
 ) -> dict[str, Any]:
     where = f"{names.CONFIG} of preset {files}"
-    config = _object(read_json(files, names.CONFIG), family, _KIND_BACKBONE, where)
+    config = read_object(read_json(files, names.CONFIG), family, KIND_BACKBONE, where)
     fields = {field.name: field for field in family.config if field.keras}
     required = [name for name, field in fields.items() if field.default is REQUIRED]
-    check_keys(config, where, "/config", (*_LAYER, *fields), required)
-    _layer_entries(config, where, "/config")
+    check_keys(config, where, "/config", (*LAYER, *fields), required)
+    check_layer_entries(config, where, "/config")
     complete = {field.name: field.default for field in family.config}
     for name, field in fields.items():
         if name in config:
@@ -133,7 +101,7 @@ def _read_backbone(
         ours = extra[name]
         if ours.choices:
             complete[name] = check_choice(
-                value, where_extra, f"/backbone/{name}", set(ours.choices.values())
+                value, where_extra, f"/backbone/{name}", sorted(set(ours.choices.values()))
             )
         else:
             complete[name] = check_field(ours, value, where_extra, f"/backbone/{name}")
@@ -142,34 +110,12 @@ def _read_backbone(
 
 def _read_tokenizer(files: PresetFiles, family: Family) -> TokenizerData:
     where = f"{names.TOKENIZER} of preset {files}"
-    config = _object(read_json(files, names.TOKENIZER), family, _KIND_TOKENIZER, where)
-    known = (
-        *_LAYER,
-        *_TOKENIZER_FLAGS,
-        "config_file",
-        "vocabulary",
-        "sequence_length",
-        "split",
-        "split_on_cjk",
-        "suffix_indicator",
-        "oov_token",
-        "special_tokens",
-    )
-    check_keys(config, where, "/config", known)
-    _layer_entries(config, where, "/config")
-    fixed = {
-        "vocabulary": None,
-        "config_file": names.TOKENIZER,
-        "sequence_length": None,
-        "split": True,
-        "split_on_cjk": True,
-        "special_tokens": None,
-    }
-    for key, only in fixed.items():
+    config = read_object(read_json(files, names.TOKENIZER), family, KIND_TOKENIZER, where)
+    check_keys(config, where, "/config", _TOKENIZER_ENTRIES)
+    check_layer_entries(config, where, "/config")
+    for key, (only, error) in _TOKENIZER_FIXED.items():
         if config.get(key, only) != only:
-            raise UnsafePresetError(
-                f"{where}: /config/{key} must be {only!r}. {received(value=config[key])}"
-            )
+            raise error(f"{where}: /config/{key} must be {only!r}. {received(value=config[key])}")
     options: dict[str, Any] = {
         key: check_flag(config.get(key, False), where, f"/config/{key}") for key in _TOKENIZER_FLAGS
     }
@@ -195,10 +141,10 @@ def _read_preprocessor(
     where = f"{names.PREPROCESSOR} of preset {files}"
     if str(document.get("registered_name")).endswith("MaskedLMPreprocessor"):
         return None
-    config = _object(document, family, _KIND_PREPROCESSOR, where)
-    known = (*_LAYER, "tokenizer", "config_file", "sequence_length", "truncate")
+    config = read_object(document, family, KIND_PREPROCESSOR, where)
+    known = (*LAYER, "tokenizer", "config_file", "sequence_length", "truncate")
     check_keys(config, where, "/config", known)
-    _layer_entries(config, where, "/config")
+    check_layer_entries(config, where, "/config")
     if config.get("config_file", names.PREPROCESSOR) != names.PREPROCESSOR:
         raise UnsafePresetError(
             f"{where}: /config/config_file must be {names.PREPROCESSOR}. "
@@ -232,13 +178,13 @@ def _read_head(
     where = f"{names.TASK} of preset {files}"
     if str(document.get("registered_name")).endswith(("MaskedLM", "TextEmbedder")):
         return None
-    config = _object(document, family, _KIND_TASK, where)
-    known = (*_LAYER, "backbone", "preprocessor", "num_classes", "activation", "dropout")
+    config = read_object(document, family, KIND_TASK, where)
+    known = (*LAYER, "backbone", "preprocessor", "num_classes", "activation", "dropout")
     check_keys(config, where, "/config", known, ("backbone", "num_classes"))
-    _layer_entries(config, where, "/config")
-    _object(config["backbone"], family, _KIND_BACKBONE, where, "/config/backbone")
+    check_layer_entries(config, where, "/config")
+    read_object(config["backbone"], family, KIND_BACKBONE, where, "/config/backbone")
     num_classes = check_integer(config["num_classes"], where, "/config/num_classes", 1, MAX_CLASSES)
-    activation = config.get("activation") or "linear"
+    activation = "linear" if config.get("activation") is None else config["activation"]
     check_choice(activation, where, "/config/activation", ACTIVATIONS)
     if num_classes == 1 and activation == "softmax":
         raise PresetFormatError(f"{where}: /config/num_classes is 1 under a softmax.")
@@ -250,7 +196,13 @@ def _read_head(
         activation=activation,
         dropout=check_real(config.get("dropout", 0.0), where, "/config/dropout", 0.0, 0.99),
         labels=labels,
-        problem_type=manifest.get("problem_type") or infer_problem_type(num_classes, activation),
+        problem_type=check_problem_type(
+            manifest.get("problem_type"),
+            f"{names.MANIFEST} of preset {files}",
+            "/problem_type",
+            num_classes,
+            activation,
+        ),
         weights=_weights(files, family, backbone, head=True),
     )
 

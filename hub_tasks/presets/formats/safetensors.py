@@ -51,8 +51,8 @@ class SafeTensors:
         self._file = file
         try:
             self._entries, self._start, size = self._header()
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             self._check_extent(size - self._start)
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except BaseException:
             file.close()
             raise

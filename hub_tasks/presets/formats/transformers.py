@@ -15,17 +15,16 @@ from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.formats.safetensors import SafeTensors
 from hub_tasks.presets.schema import (
     MAX_CLASSES,
-    PROBLEM_TYPES,
     check_backbone,
     check_choice,
     check_field,
     check_flag,
     check_labels,
+    check_problem_type,
     check_real,
-    infer_problem_type,
 )
 from hub_tasks.presets.strict_json import read_json
-from hub_tasks.presets.vocabulary import read_vocabulary
+from hub_tasks.presets.vocabulary import read_vocabulary, vocabulary_problem
 from hub_tasks.presets.weights import Weights
 
 
@@ -128,9 +127,9 @@ def _head(
     if not isinstance(architectures, list) or family.architecture not in architectures:
         return None
     labels = _labels(config, where)
-    problem_type = config.get("problem_type")
-    if problem_type is not None:
-        check_choice(problem_type, where, "/problem_type", PROBLEM_TYPES)
+    problem_type = check_problem_type(
+        config.get("problem_type"), where, "/problem_type", len(labels)
+    )
     dropout = config.get("classifier_dropout")
     if dropout is not None:
         check_real(dropout, where, "/classifier_dropout", 0.0, 0.99)
@@ -139,7 +138,7 @@ def _head(
         activation="linear",
         dropout=backbone["dropout"] if dropout is None else dropout,
         labels=labels,
-        problem_type=problem_type or infer_problem_type(len(labels)),
+        problem_type=problem_type,
         weights=_weights(files, family, backbone, head=True),
     )
 
@@ -208,6 +207,9 @@ def _from_tokenizer_json(files: PresetFiles, family: Family) -> TokenizerData:
     tokens = sorted(vocab, key=lambda token: _token_id(vocab[token], token, where))
     if [vocab[token] for token in tokens] != list(range(len(tokens))):
         raise PresetFormatError(f"{where}: /model/vocab must number its tokens 0, 1, 2, ...")
+    problem = vocabulary_problem(tokens)
+    if problem:
+        raise PresetFormatError(f"{where}: /model/vocab {problem}.")
     lowercase = check_flag(normalizer.get("lowercase", True), where, "/normalizer/lowercase")
     strip_accents = normalizer.get("strip_accents")
     if strip_accents is not None:

@@ -2,7 +2,6 @@
 
 import os
 import re
-from pathlib import Path
 
 from hub_tasks.errors import PresetNotFoundError, received
 from hub_tasks.presets.catalogue import CATALOGUE
@@ -39,7 +38,7 @@ def resolve(handle: str | os.PathLike[str]) -> PresetFiles:
         return kaggle.fetch(handle)
     if _SCHEME.match(handle):
         raise _unknown(handle)
-    if os.path.lexists(Path(handle).expanduser()):
+    if os.path.lexists(os.path.expanduser(handle)):
         return local.fetch(handle)
     if handle in CATALOGUE:
         record = CATALOGUE[handle]

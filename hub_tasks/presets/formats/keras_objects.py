@@ -1,0 +1,91 @@
+"""Serialised Keras objects as data: class names looked up in a closed table, never built."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from hub_tasks.errors import PresetFormatError, UnsafePresetError, received
+from hub_tasks.families import FAMILIES, Family
+from hub_tasks.presets.schema import check_choice, check_flag, check_keys
+
+LAYER = ("name", "trainable", "dtype")
+KIND_TOKENIZER = ("Tokenizer",)
+KIND_BACKBONE = ("Backbone",)
+KIND_PREPROCESSOR = ("TextClassifierPreprocessor", "Preprocessor")
+KIND_TASK = ("TextClassifier", "Classifier")
+_OBJECT = ("module", "class_name", "config", "registered_name", "assets", "weights")
+_PACKAGES = ("keras_hub", "keras_nlp", "hub_tasks")
+_DTYPES = ("float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16", "int32")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+
+def find_family(document: Mapping[str, Any], where: str) -> Family:
+    """The family whose backbone or tokenizer this is."""
+    package, name = _registered_name(document, where, "")
+    for family in FAMILIES.values():
+        for kind in (*KIND_BACKBONE, *KIND_TOKENIZER):
+            if name == family.prefix + kind:
+                return family
+    supported = ", ".join(f"{family.prefix}Backbone" for family in FAMILIES.values())
+    legitimate = package in _PACKAGES and name.endswith((*KIND_BACKBONE, *KIND_TOKENIZER))
+    error = PresetFormatError if legitimate else UnsafePresetError
+    raise error(
+        f"{where}: /class_name and /registered_name are of no class that hub_tasks knows; nothing "
+        f"else is ever built from a preset. Supported: {supported}. "
+        f"{_received_class(document)}"
+    )
+
+
+def _registered_name(document: Mapping[str, Any], where: str, pointer: str) -> tuple[str, str]:
+    """The package and the class of a registered name; Keras's own classes have no package."""
+    registered = document.get("registered_name")
+    if registered is not None and not isinstance(registered, str):
+        raise PresetFormatError(
+            f"{where}: {pointer}/registered_name must be a string. {_received_class(document)}"
+        )
+    package, _, name = (registered or "").rpartition(">")
+    return package, name
+
+
+def _received_class(document: Mapping[str, Any]) -> str:
+    return received(
+        class_name=document.get("class_name"), registered_name=document.get("registered_name")
+    )
+
+
+def read_object(
+    document: Any, family: Family, kinds: tuple[str, ...], where: str, pointer: str = ""
+) -> dict[str, Any]:
+    """The `config` of a serialised object whose class must be the family's of `kinds`."""
+    document = check_keys(document, where, pointer, _OBJECT, ("class_name", "config"))
+    accepted = {family.prefix + kind for kind in kinds}
+    package, registered = _registered_name(document, where, pointer)
+    if registered not in accepted or package not in _PACKAGES:
+        raise UnsafePresetError(
+            f"{where}: {pointer}/registered_name must be keras_hub>{family.prefix}{kinds[0]}, the "
+            f"class that belongs to this backbone. {_received_class(document)}"
+        )
+    if document["class_name"] != registered:
+        raise PresetFormatError(
+            f"{where}: {pointer}/class_name and /registered_name disagree. "
+            f"{_received_class(document)}"
+        )
+    return document["config"]
+
+
+def check_layer_entries(config: Mapping[str, Any], where: str, pointer: str) -> None:
+    """What every Keras layer says of itself: none of it is used, all of it is checked."""
+    name = config.get("name")
+    if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
+        raise PresetFormatError(
+            f"{where}: {pointer}/name must match [A-Za-z_][A-Za-z0-9_]{{0,63}}. "
+            f"{received(name=name)}"
+        )
+    check_flag(config.get("trainable", True), where, f"{pointer}/trainable")
+    dtype = config.get("dtype")
+    if isinstance(dtype, dict):
+        dtype = (
+            dtype.get("config", {}).get("name") if isinstance(dtype.get("config"), dict) else dtype
+        )
+    if dtype is not None:
+        check_choice(dtype, where, f"{pointer}/dtype", _DTYPES)

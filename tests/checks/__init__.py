@@ -1,0 +1,1 @@
+"""Assertions and small random models that tests share."""

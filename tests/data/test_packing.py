@@ -1,0 +1,148 @@
+"""Truncation, special tokens and widths."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from hub_tasks.data import Packer
+from hub_tasks.data.packing import LADDER, kept, width_for
+
+START, END, PAD = 101, 102, 9
+MODES = ("round_robin", "waterfall", "longest_first")
+
+
+def round_robin(lengths, budget):
+    """A token of each segment in turn, as long as there are any."""
+    taken, turn = [0] * len(lengths), 0
+    while sum(taken) < min(budget, sum(lengths)):
+        if taken[turn] < lengths[turn]:
+            taken[turn] += 1
+        turn = (turn + 1) % len(lengths)
+    return taken
+
+
+def waterfall(lengths, budget):
+    """Tokens in the order of the text, the first segment before the second."""
+    taken = [0] * len(lengths)
+    for segment in [i for i, length in enumerate(lengths) for _ in range(length)][:budget]:
+        taken[segment] += 1
+    return taken
+
+
+def longest_first(lengths, budget):
+    """Drops tokens of the longer one; of two as long, that which was the shorter at first."""
+    left = list(lengths)
+    loser = 0 if lengths[0] <= lengths[-1] else len(lengths) - 1
+    while sum(left) > budget:
+        longest = max(left)
+        left[loser if left[loser] == longest else left.index(longest)] -= 1
+    return left
+
+
+DEFINITIONS = {
+    "round_robin": round_robin,
+    "waterfall": waterfall,
+    "longest_first": longest_first,
+}
+lengths = st.lists(st.integers(0, 30), min_size=1, max_size=2)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@settings(max_examples=400, deadline=None)
+@given(lengths=lengths, budget=st.integers(0, 40))
+@example(lengths=[7, 7], budget=9)
+@example(lengths=[2, 30], budget=9)
+@example(lengths=[30, 2], budget=9)
+@example(lengths=[0, 5], budget=0)
+def test_kept_follows_the_definition(mode, lengths, budget):
+    assert kept(lengths, budget, mode) == DEFINITIONS[mode](lengths, budget)
+
+
+@pytest.mark.parametrize(
+    ("mode", "lengths", "expected"),
+    [
+        ("round_robin", [6, 6], [4, 3]),
+        ("round_robin", [2, 9], [2, 5]),
+        ("waterfall", [6, 6], [6, 1]),
+        ("waterfall", [9, 6], [7, 0]),
+        ("longest_first", [6, 6], [3, 4]),
+        ("longest_first", [9, 6], [4, 3]),
+        ("longest_first", [1, 9], [1, 6]),
+    ],
+)
+def test_seven_tokens_of_two_segments(mode, lengths, expected):
+    assert kept(lengths, 7, mode) == expected
+
+
+def packer(sequence_length=8, truncate="round_robin"):
+    return Packer(START, END, PAD, sequence_length, truncate)
+
+
+def test_single_texts():
+    packed = packer().pack([[[1, 2, 3]], [[]], [[1, 2, 3, 4, 5, 6, 7, 8]]], width=8)
+    np.testing.assert_array_equal(
+        packed["token_ids"],
+        [
+            [START, 1, 2, 3, END, PAD, PAD, PAD],
+            [START, END, PAD, PAD, PAD, PAD, PAD, PAD],
+            [START, 1, 2, 3, 4, 5, 6, END],
+        ],
+    )
+    np.testing.assert_array_equal(packed["segment_ids"], np.zeros((3, 8)))
+    np.testing.assert_array_equal(
+        packed["padding_mask"],
+        [[1, 1, 1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 0, 0, 0], [1] * 8],
+    )
+    assert {array.dtype for array in packed.values()} == {np.dtype("int32")}
+
+
+def test_pairs():
+    packed = packer().pack([[[1], [2, 3]], [[], []], [[1, 2, 3, 4], [5, 6, 7, 8]]], width=8)
+    np.testing.assert_array_equal(
+        packed["token_ids"],
+        [
+            [START, 1, END, 2, 3, END, PAD, PAD],
+            [START, END, END, PAD, PAD, PAD, PAD, PAD],
+            [START, 1, 2, 3, END, 5, 6, END],
+        ],
+    )
+    np.testing.assert_array_equal(
+        packed["segment_ids"],
+        [[0, 0, 0, 1, 1, 1, 0, 0], [0, 0, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1, 1, 1]],
+    )
+    np.testing.assert_array_equal(packed["padding_mask"].sum(axis=1), [6, 3, 8])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=4),
+    limit=st.integers(3, 40),
+    mode=st.sampled_from(MODES),
+)
+def test_no_row_is_longer_than_the_limit_and_none_is_cut_without_need(rows, limit, mode):
+    packed = packer(limit, mode).pack([[[1] * a, [2] * b] for a, b in rows])
+    used = packed["padding_mask"].sum(axis=1)
+    assert used.tolist() == [min(a + b + 3, limit) for a, b in rows]
+    assert used.tolist() == [packer(limit, mode).length(row) for row in rows]
+    assert ((packed["token_ids"] == END).sum(axis=1) == 2).all()
+    assert packed["token_ids"].shape[1] >= used.max()
+
+
+def test_the_width_of_a_batch_is_that_of_its_longest_row():
+    rows = [[[1] * 3], [[1] * 18]]
+    assert packer(512).pack(rows)["token_ids"].shape == (2, 32)
+    assert packer(25).pack(rows)["token_ids"].shape == (2, 25)
+    assert packer(512).pack(rows[:1])["token_ids"].shape == (1, 16)
+
+
+@pytest.mark.parametrize("limit", [3, 16, 100, 512, 600, 2048])
+def test_widths_hold_every_length_within_the_limit_and_are_few(limit):
+    widths = [width_for(length, limit) for length in range(1, limit + 1)]
+    assert all(length <= width <= limit for length, width in enumerate(widths, start=1))
+    assert widths == sorted(widths)
+    assert len(set(widths)) <= len(LADDER) + limit // 256
+
+
+def test_half_of_a_batch_is_never_padding_from_sixteen_tokens_on():
+    assert all(width_for(length, 4096) < 2 * length for length in range(16, 4096))

@@ -1,0 +1,86 @@
+"""What `import hub_tasks` costs and brings along."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.startup
+
+HEAVY = {
+    "jax",
+    "kagglehub",
+    "keras_hub",
+    "keras_nlp",
+    "pandas",
+    "tensorflow",
+    "torch",
+    "transformers",
+}
+MEASURE = """
+import json, resource, sys, time
+began = time.perf_counter()
+import {module}
+seconds = time.perf_counter() - began
+kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps([seconds, kilobytes / 1024, sorted(m for m in sys.modules if "." not in m)]))
+"""
+
+
+def python(code: str, **environment: str) -> str:
+    finished = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return finished.stdout.splitlines()[-1]
+
+
+def test_import_adds_little_time_memory_and_no_backend_to_keras():
+    runs = {"keras": [], "hub_tasks": []}
+    for _ in range(5):  # in turn, so that a slow moment of the machine hits both
+        for module, results in runs.items():
+            results.append(json.loads(python(MEASURE.format(module=module))))
+    seconds, megabytes = (
+        {module: min(run[column] for run in results) for module, results in runs.items()}
+        for column in (0, 1)
+    )
+    assert seconds["hub_tasks"] - seconds["keras"] <= 0.3, seconds
+    assert megabytes["hub_tasks"] - megabytes["keras"] <= 40, megabytes
+    new = set(runs["hub_tasks"][0][2]) - set(runs["keras"][0][2])
+    assert not new & HEAVY
+
+
+def test_classifying_imports_no_other_backend():
+    code = """
+import sys, keras
+before = set(sys.modules)
+sys.path.insert(0, "")
+from tests.checks.tiny import tiny_classifier
+tiny_classifier().classify("good")
+names = {name.partition(".")[0] for name in set(sys.modules) - before}
+print(sorted(names & {"tensorflow", "torch", "transformers", "keras_hub", "pandas"}))
+"""
+    assert python(code, KERAS_BACKEND="jax") == "[]"
+
+
+def test_a_backend_that_is_installed_is_chosen(tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')
+    code = """
+import importlib.util
+real = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *a: None if name == "tensorflow" else real(name, *a)
+import hub_tasks, keras
+print(keras.backend.backend())
+"""
+    environment = {"KERAS_BACKEND": "", "KERAS_HOME": str(tmp_path)}
+    assert python(code, **environment) in ("jax", "torch")
+
+
+def test_a_chosen_backend_is_left_alone():
+    code = "import hub_tasks, keras; print(keras.backend.backend())"
+    assert python(code, KERAS_BACKEND="jax") == "jax"
