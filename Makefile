@@ -5,6 +5,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST = -m pytest --quiet --durations=10
 export TF_CPP_MIN_LOG_LEVEL = 3
+# The tests build the same tiny models over and over; JAX need compile each only once.
+export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/build/jax-cache
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
+export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
 
 .PHONY: demo test lint test-jax test-torch test-tensorflow test-no-tensorflow test-wheel clean
 

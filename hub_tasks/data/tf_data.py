@@ -77,10 +77,10 @@ def map_texts(
     """
     import tensorflow as tf
 
-    def run(*columns: np.ndarray) -> list[np.ndarray]:
-        lists = [np.atleast_1d(column).tolist() for column in columns]
+    def run(*columns: np.ndarray | bytes) -> list[np.ndarray]:
+        scalar = isinstance(columns[0], bytes)  # what TensorFlow makes of a tensor of rank 0
+        lists = [[column] if scalar else column.tolist() for column in columns]
         outputs = preprocess(tuple(lists) if len(lists) == 2 else lists[0])
-        scalar = columns[0].ndim == 0
         return [outputs[key][0] if scalar else outputs[key] for key in keys]
 
     outputs = tf.numpy_function(run, list(texts), [tf.int32] * len(keys))

@@ -47,10 +47,12 @@ def peak_learning_rate(hidden_dim: int) -> float:
     return min(2e-4 * (384 / hidden_dim) ** 2, 1e-3)
 
 
-def auto_optimizer(hidden_dim: int) -> keras.optimizers.Optimizer:
+def auto_optimizer(hidden_dim: int, variable_dtype: str) -> keras.optimizers.Optimizer:
     """AdamW with weight decay on kernels alone and gradients clipped to norm 1."""
+    # Keras cannot clip TensorFlow's sparse gradients of variables in half precision.
+    clipnorm = 1.0 if variable_dtype in ("float32", "float64") else None
     optimizer = keras.optimizers.AdamW(
-        peak_learning_rate(hidden_dim), weight_decay=0.01, global_clipnorm=1.0
+        peak_learning_rate(hidden_dim), weight_decay=0.01, global_clipnorm=clipnorm
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -186,7 +186,8 @@ class TextClassifier(Task):
         }
         self._compile_options = kwargs
         if self._auto["optimizer"]:
-            optimizer = recipe.auto_optimizer(self._hidden_dim)
+            variable_dtype = self.backbone.dtype_policy.variable_dtype
+            optimizer = recipe.auto_optimizer(self._hidden_dim, variable_dtype)
         if self._auto["loss"]:
             loss = recipe.auto_loss(self.problem_type, self.activation)
         if self._auto["metrics"]:
