@@ -128,8 +128,6 @@ def student(parent: hub_tasks.TextClassifier, kept: list[int]) -> hub_tasks.Text
         dropout=DROPOUT,
     )
     begin_as_average(backbone, parent.backbone, kept)
-    # Word vectors stay general, so that the preset can be fine-tuned for other tasks.
-    backbone.get_layer("token_embedding").trainable = False
     return hub_tasks.BertTextClassifier(
         backbone, preprocessor=preprocessor, labels=LABELS, dropout=DROPOUT
     )

@@ -19,7 +19,7 @@ _EXAMPLES = (
     "Two hours of my life that I will never get back.",
     "The plot is thin, but the acting makes up for it.",
 )
-_EPOCHS = 15
+_EPOCHS = 40
 _SHOWN = 5
 
 
