@@ -23,7 +23,7 @@ lint: .venv/ready
 
 # Everything on JAX, and what depends on the backend once more on each other one.
 test-jax: .venv/ready
-	KERAS_BACKEND=jax .venv/bin/python $(PYTEST)
+	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m "not wheel"
 
 test-torch test-tensorflow: test-%: .venv/ready
 	KERAS_BACKEND=$* .venv/bin/python $(PYTEST) -m backend

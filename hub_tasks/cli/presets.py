@@ -16,7 +16,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     from hub_tasks.presets.catalogue import list_presets
 
-    table = Table("name", "family", "parameters", "languages", "labels", "measured", "licence")
+    table = Table()
+    table.add_column("name", no_wrap=True)
+    for title in ("family", "parameters", "languages", "labels", "measured", "licence"):
+        table.add_column(title, overflow="fold")
     for record in list_presets():
         table.add_row(
             record.id,

@@ -75,14 +75,11 @@ class Task(keras.Model):
         read: list[Any] = []
         if self.preprocessor is None:
             train = self._tokenised(x, y, class_weight, sample_weight)
-            if isinstance(validation_data, tuple) and len(validation_data) > 1:
-                vx, vy, vw = (*validation_data, None)[:3]
-                validation_data = self._tokenised(vx, vy, None, vw)
             data = {
                 **dict(zip(("x", "y", "sample_weight"), train, strict=True)),
                 "batch_size": batch_size,
                 "validation_split": validation_split,
-                "validation_data": validation_data,
+                "validation_data": self._tokenised_validation(validation_data),
                 "validation_batch_size": validation_batch_size,
                 "shuffle": shuffle,
             }
@@ -240,6 +237,12 @@ class Task(keras.Model):
         targets = self.label_space.encode(y)
         rows = Rows(([""] * len(targets),), y, sample_weight)
         return x, targets, _row_weights(rows, self._class_weights(class_weight, targets), targets)
+
+    def _tokenised_validation(self, data: Any) -> Any:
+        if not isinstance(data, tuple) or len(data) < 2:
+            return data
+        x, y, sample_weight = (*data, None)[:3]
+        return self._tokenised(x, y, None, sample_weight)
 
     def _warn_of_absent_classes(self, train: Any, validation: Any) -> None:
         targets = getattr(train, "targets", None), getattr(validation, "targets", None)
