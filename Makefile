@@ -35,7 +35,7 @@ test-no-tensorflow: .venv-jax/ready
 # The built wheel with the checkout out of sight.
 test-wheel: .venv-wheel/ready
 	rm -rf build/wheel-tests && mkdir -p build/wheel-tests
-	cp -r tests conftest.py build/wheel-tests/
+	cp tests/test_wheel.py conftest.py build/wheel-tests/
 	cd build/wheel-tests && KERAS_BACKEND=torch ../../.venv-wheel/bin/python $(PYTEST) \
 		--confcutdir=. --rootdir=. -o addopts= -m "wheel"
 
@@ -48,7 +48,7 @@ test-wheel: .venv-wheel/ready
 
 .venv-jax/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-jax
-	.venv-jax/bin/python $(PIP) --editable '.[jax]' pytest pytest-timeout
+	.venv-jax/bin/python $(PIP) --editable '.[jax]' hypothesis pytest pytest-timeout
 	touch $@
 
 .venv-wheel/ready: pyproject.toml constraints.txt .FORCE
