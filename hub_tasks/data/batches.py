@@ -196,7 +196,7 @@ def feed(batches: MemoryBatches | StreamBatches, passes: int = 1, steps: int | N
         DataError: an endless source without `steps`, or several passes over a generator.
     """
     if isinstance(batches, StreamBatches) and steps is None:
-        batches = _bounded(batches, passes)
+        _bound(batches, passes)
     unknown = batches.num_batches is None
     repeat = unknown and passes > 1 and batches.restartable
     if keras.backend.backend() == "tensorflow":
@@ -206,7 +206,8 @@ def feed(batches: MemoryBatches | StreamBatches, passes: int = 1, steps: int | N
     return (batch for batch in batches) if unknown and not repeat else _Feed(batches)
 
 
-def _bounded(batches: StreamBatches, passes: int) -> StreamBatches:
+def _bound(batches: StreamBatches, passes: int) -> None:
+    """Learns the length of a stream where several passes need it, or says what is missing."""
     source = batches.source
     if source.endless:
         raise DataError(
@@ -219,6 +220,4 @@ def _bounded(batches: StreamBatches, passes: int) -> StreamBatches:
             f"keras.utils.PyDataset. {received(epochs=passes)}"
         )
     if passes > 1 and source.num_batches is None:
-        count = sum(1 for rows in source.batches() if len(rows))
-        return StreamBatches(source, batches._collate, count)
-    return batches
+        batches.num_batches = sum(1 for rows in source.batches() if len(rows))

@@ -82,6 +82,7 @@ class Task(keras.Model):
                 "validation_data": self._tokenised_validation(validation_data),
                 "validation_batch_size": validation_batch_size,
                 "shuffle": shuffle,
+                "class_weight": self._class_weights_of_stream(y, class_weight),
             }
             steps = steps_per_epoch or _steps_of_arrays(x, batch_size or _BATCH_SIZE)
         else:
@@ -237,6 +238,12 @@ class Task(keras.Model):
         targets = self.label_space.encode(y)
         rows = Rows(([""] * len(targets),), y, sample_weight)
         return x, targets, _row_weights(rows, self._class_weights(class_weight, targets), targets)
+
+    def _class_weights_of_stream(self, y: Any, class_weight: Any) -> dict[int, float] | None:
+        """Weights that Keras itself applies, since it alone sees the labels of a stream."""
+        if y is not None or class_weight is None:
+            return None
+        return dict(enumerate(self._class_weights(class_weight, None).tolist()))
 
     def _tokenised_validation(self, data: Any) -> Any:
         if not isinstance(data, tuple) or len(data) < 2:

@@ -301,6 +301,27 @@ def test_tokenised_data_without_a_preprocessor(clf):
     bare.evaluate(arrays, IDS, verbose=0)
 
 
+def test_class_weights_reach_a_stream_of_tokenised_data(clf):
+    class Tokenised(keras.utils.PyDataset):
+        num_batches = 1
+
+        def __getitem__(self, index):
+            return clf.preprocessor(TEXTS), np.array(IDS)
+
+    arrays = clf.preprocessor(TEXTS)
+    losses = []
+    for data in ((Tokenised(), None), (arrays, IDS)):
+        keras.utils.set_random_seed(3)
+        bare = hub_tasks.TextClassifier(tiny_classifier().backbone, labels=clf.labels)
+        history = bare.fit(*data, class_weight={"positive": 5.0}, shuffle=False, verbose=0)
+        losses.append(history.history["loss"][0])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    unweighted = bare.evaluate(arrays, IDS, return_dict=True, verbose=0)["loss"]
+    assert losses[0] > 1.5 * unweighted
+    with pytest.raises(DataError, match="in memory"):
+        bare.fit(Tokenised(), class_weight="balanced", verbose=0)
+
+
 def test_compile_with_ones_own_choice(clf):
     clf.compile(
         optimizer=keras.optimizers.SGD(0.1),
