@@ -4,32 +4,42 @@ from typing import Any
 
 import keras
 
-from hub_tasks.data.batches import MemoryBatches, StreamBatches, feed, original_errors
+from hub_tasks.data.batches import FILL, MemoryBatches, StreamBatches, TokenColumn
+from hub_tasks.data.buckets import plan_widths
 from hub_tasks.data.columns import is_column, is_pair, read_columns
+from hub_tasks.data.feeding import feed, original_errors
 from hub_tasks.data.iterables import IterableSource, PyDatasetSource
 from hub_tasks.data.labels import LabelSpace, check_sample_weight, looks_multi_label
 from hub_tasks.data.packing import Packer
+from hub_tasks.data.report import RunReport
 from hub_tasks.data.rows import Rows, Source
 from hub_tasks.data.tf_data import TFDataSource, is_dataset, is_tensorflow, map_texts
+from hub_tasks.data.windows import map_ahead, read_windows
 from hub_tasks.errors import DataError, received
 
 __all__ = [
+    "FILL",
     "LabelSpace",
     "MemoryBatches",
     "Packer",
     "Rows",
+    "RunReport",
     "Source",
     "StreamBatches",
+    "TokenColumn",
     "check_sample_weight",
     "feed",
     "is_column",
     "is_pair",
     "is_tensorflow",
     "looks_multi_label",
+    "map_ahead",
     "map_texts",
     "open_data",
     "original_errors",
+    "plan_widths",
     "read_columns",
+    "read_windows",
 ]
 
 

@@ -1,19 +1,22 @@
-"""Rows -> padded batches, and batches -> what Keras's trainer takes."""
+"""Rows -> padded batches of a few shapes."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
-import keras
 import numpy as np
 
+from hub_tasks.data.buckets import LADDER, width_for
 from hub_tasks.data.packing import Packer
+from hub_tasks.data.report import RunReport
 from hub_tasks.data.rows import Rows, Source
-from hub_tasks.data.tf_data import feed_tensorflow
-from hub_tasks.errors import DataError, received
+from hub_tasks.errors import DataError
 
 _CHUNK = 8192  # texts tokenised at a time; lists of ids take ten times the room of an array
+FILL = -1.0  # the weight of a row that only fills up a batch
+Tokenize = Callable[[list[str]], list[list[int]]]
+Inputs = dict[str, np.ndarray]
 Batch = tuple[Any, ...]  # (inputs,), (inputs, targets) or (inputs, targets, weights)
 
 
@@ -29,7 +32,8 @@ class Batches(Protocol):
 class TokenColumn:
     """The token ids of many texts in one array."""
 
-    def __init__(self, texts: list[str], tokenize: Callable[[list[str]], list[list[int]]]):
+    def __init__(self, texts: list[str], tokenize: Tokenize, report: RunReport):
+        began = time.perf_counter()
         lengths, flat = [], [np.zeros(0, "int32")]
         for start in range(0, len(texts), _CHUNK):
             ids = tokenize(texts[start : start + _CHUNK])
@@ -38,85 +42,165 @@ class TokenColumn:
         self.lengths = np.array(lengths, "int64")
         self.offsets = np.concatenate([[0], np.cumsum(self.lengths)])
         self._flat = np.concatenate(flat)
+        report.tokenising_seconds += time.perf_counter() - began
+
+    def __len__(self) -> int:
+        return len(self.lengths)
 
     def __getitem__(self, row: int) -> list[int]:
+        if row >= len(self):
+            raise IndexError(row)
         return self._flat[self.offsets[row] : self.offsets[row + 1]].tolist()
 
 
 class MemoryBatches:
     """Batches of rows that are in memory, tokenised once.
 
+    Every batch has one of a few shapes. A batch that rows are missing for is filled with
+    rows of weight `FILL`.
+
     Args:
-        texts: one column, or two for pairs.
+        columns: one, or two for pairs.
         targets, weights: one entry per row, or None.
-        tokenize: texts -> token ids.
         packer: token ids -> arrays.
-        batch_size: rows per batch; the last batch of a pass may be smaller.
-        shuffle: draws a new order for each pass, from NumPy's global seed.
-        by_length: orders the rows by length and fills the last batch up with copies of
-            its last row, so that prediction pads little and sees few shapes.
+        batch_size: rows per batch.
+        order: "given"; "shuffled", a new order for each pass from NumPy's global seed,
+            with rows of like length together; or "by_length".
+        plan: lengths of rows -> widths, see `plan_widths`.
+        report: counts what is read.
+        height: rows of every batch, those that fill up included; by default `batch_size`,
+            or less where there are not as many rows.
+
+    Attributes:
+        widths: what batches are padded to.
+        order: by length, the rows as they come; the batches' rows are consecutive in it.
     """
 
     restartable = True
 
     def __init__(
         self,
-        texts: tuple[list[str], ...],
+        columns: Sequence[TokenColumn],
         targets: np.ndarray | None,
         weights: np.ndarray | None,
-        tokenize: Callable[[list[str]], list[list[int]]],
         packer: Packer,
         batch_size: int,
-        shuffle: bool = False,
-        by_length: bool = False,
+        order: str,
+        plan: Callable[[np.ndarray], Sequence[int]],
+        report: RunReport,
+        height: int | None = None,
     ):
-        self._columns = [TokenColumn(column, tokenize) for column in texts]
-        self.targets, self._weights = targets, weights
-        self._packer, self._batch_size = packer, batch_size
-        rows = len(texts[0])
+        self._columns, self._packer, self._report = columns, packer, report
+        whole = packer.lengths([column.lengths for column in columns])
+        report.count_lengths(whole, packer.sequence_length)
+        self.lengths = np.minimum(whole, packer.sequence_length)
+        rows = len(self.lengths)
         self.num_batches = -(-rows // batch_size)
-        self.order = np.arange(rows)
-        if by_length:
-            self.order = np.argsort(sum(c.lengths for c in self._columns), kind="stable")
-        self._fill = by_length and rows > batch_size
-        self._random = np.random.default_rng(np.random.randint(2**31)) if shuffle else None
+        self._by_length = order == "by_length"
+        self.order = np.argsort(self.lengths, kind="stable") if self._by_length else np.arange(rows)
+        self._random = None
+        if order == "shuffled":
+            self._random = np.random.default_rng(np.random.randint(2**31))
+        # Of one batch alone, few heights; a row more costs less than a shape more.
+        self._height = height or min(batch_size, 1 << (rows - 1).bit_length())
+        self.targets, self._weights = targets, weights
+        if targets is not None and rows % self._height and weights is None:
+            self._weights = np.ones(rows, "float32")
+        padded = self.lengths
+        if self._random is None:
+            padded = np.repeat([self.lengths[batch].max() for batch in self._cut()], self._height)
+        self.widths = plan(padded)
+
+    def _cut(self) -> list[np.ndarray]:
+        """Consecutive batches; by length, the short one comes first, where it costs least."""
+        start = len(self.order) % self._height if self._by_length else 0
+        cuts = range(start or self._height, len(self.order), self._height)
+        return np.split(self.order, cuts)
+
+    def restore(self, outputs: np.ndarray) -> np.ndarray:
+        """Outputs `(rows of all batches, ...)` -> those of the real rows in their first order."""
+        missing = -len(self.order) % self._height
+        if missing:
+            real = len(self.order) % self._height
+            outputs = np.concatenate([outputs[:real], outputs[real + missing :]])
+        restored = np.empty_like(outputs)
+        restored[self.order] = outputs
+        return restored
+
+    def _shuffled(self, random: np.random.Generator) -> list[np.ndarray]:
+        """Batches of rows of one bucket each; what is left of a bucket joins the next."""
+        order = random.permutation(self.order)
+        bucket = np.searchsorted(self.widths, self.lengths[order])
+        batches: list[np.ndarray] = []
+        left = order[:0]
+        for i in range(len(self.widths)):
+            left = np.concatenate([left, order[bucket == i]])
+            whole = len(left) - len(left) % self._height
+            batches += [left[j : j + self._height] for j in range(0, whole, self._height)]
+            left = left[whole:]
+        batches += [left] if len(left) else []
+        return [batches[i] for i in random.permutation(len(batches))]
 
     def __iter__(self) -> Iterator[Batch]:
         """A pass, in an order of its own whatever other passes run beside it."""
-        order = self.order if self._random is None else self._random.permutation(self.order)
-        for start in range(0, len(order), self._batch_size):
-            yield self._batch(order[start : start + self._batch_size])
+        for chosen in self._shuffled(self._random) if self._random else self._cut():
+            width = width_for(self.lengths[chosen].max(), self.widths, self._packer.sequence_length)
+            rows = [[column[row] for column in self._columns] for row in chosen]
+            self._report.count_batch((self._height, width), self.lengths[chosen])
+            yield _assemble(
+                self._packer.pack(rows, width, self._height),
+                None if self.targets is None else self.targets[chosen],
+                None if self._weights is None else self._weights[chosen],
+            )
 
-    def _batch(self, chosen: np.ndarray) -> Batch:
-        if self._fill and len(chosen) < self._batch_size:
-            chosen = np.pad(chosen, (0, self._batch_size - len(chosen)), mode="edge")
-        inputs = self._packer.pack([[column[row] for column in self._columns] for row in chosen])
-        if self.targets is None:
-            return (inputs,)
-        if self._weights is None:
-            return inputs, self.targets[chosen]
-        return inputs, self.targets[chosen], self._weights[chosen]
+
+def _assemble(inputs: Inputs, targets: np.ndarray | None, weights: np.ndarray | None) -> Batch:
+    """Joins what belongs to a batch; targets and weights are filled to the inputs' height."""
+    if targets is None:
+        return (inputs,)
+    missing = len(inputs["token_ids"]) - len(targets)
+    shape = [(0, missing)] + [(0, 0)] * (targets.ndim - 1)
+    targets = np.pad(targets, shape)
+    if weights is None:
+        return inputs, targets
+    return inputs, targets, np.pad(weights, (0, missing), constant_values=FILL)
 
 
 class StreamBatches:
     """Batches of a source that is read in order.
 
+    A batch is padded to a width of `LADDER`, and filled with rows of weight `FILL` to the
+    number of rows of those before it.
+
     Args:
         source: where rows come from.
-        collate: `(rows, index of the first row)` -> a batch.
-        num_batches: how many batches a pass has, where the source does not know.
+        encode: `(rows, index of the first row)` -> targets and weights.
+        tokenize: texts -> token ids.
+        packer: token ids -> arrays.
+        report: counts what is read.
 
     Attributes:
+        num_batches: how many batches a pass has, where that is known.
         error: what ended a pass early; see `original_errors`.
+        widths: what batches are padded to.
     """
 
+    widths = LADDER
+
     def __init__(
-        self, source: Source, collate: Callable[[Rows, int], Batch], num_batches: int | None = None
+        self,
+        source: Source,
+        encode: Callable[[Rows, int], tuple[np.ndarray, np.ndarray | None]],
+        tokenize: Tokenize,
+        packer: Packer,
+        report: RunReport,
     ):
         self.source = source
-        self.num_batches = source.num_batches if num_batches is None else num_batches
+        self.num_batches = source.num_batches
         self.restartable = source.restartable
-        self._collate = collate
+        self._encode, self._tokenize, self._packer = encode, tokenize, packer
+        self._report = report
+        self._height = 0
         self._running: Iterator[Batch] | None = None
         self._first: Batch | None = None
         self._taken = 0
@@ -138,7 +222,7 @@ class StreamBatches:
         try:
             for rows in self.source.batches():
                 if len(rows):
-                    yield self._collate(rows, row)
+                    yield self._batch(rows, row)
                 row += len(rows)
             if row == 0:
                 raise DataError("The data set is empty: it yielded no texts.")
@@ -146,78 +230,18 @@ class StreamBatches:
             self.error = error
             raise
 
-
-@contextmanager
-def original_errors(*batches: Any) -> Iterator[None]:
-    """Raises what went wrong in a stream, in place of what TensorFlow makes of it."""
-    try:
-        yield
-    except Exception as error:
-        for original in (getattr(b, "error", None) for b in batches):
-            if original is not None and original is not error:
-                raise original from None
-        raise
-
-
-class _Feed(keras.utils.PyDataset):
-    """Batches as a `PyDataset` that Keras reads in order.
-
-    Index 0 begins a pass. `num_batches` None means as many as Keras asks for, pass upon pass.
-    """
-
-    def __init__(self, batches: Batches):
-        super().__init__()
-        self._batches = batches
-        self._pass: Iterator[Batch] = iter(())
-
-    @property
-    def num_batches(self) -> int | None:
-        return self._batches.num_batches
-
-    def __getitem__(self, index: int) -> Batch:
-        if index == 0:
-            self._pass = iter(self._batches)
-        try:
-            return next(self._pass)
-        except StopIteration:
-            self._pass = iter(self._batches)
-            return next(self._pass)
-
-
-def feed(batches: MemoryBatches | StreamBatches, passes: int = 1, steps: int | None = None) -> Any:
-    """What Keras's trainer takes on the current backend.
-
-    Args:
-        batches: what to feed.
-        passes: how often they will be read from the start.
-        steps: how many batches Keras will take in a pass, if the user says so.
-
-    Raises:
-        DataError: an endless source without `steps`, or several passes over a generator.
-    """
-    if isinstance(batches, StreamBatches) and steps is None:
-        _bound(batches, passes)
-    unknown = batches.num_batches is None
-    repeat = unknown and passes > 1 and batches.restartable
-    if keras.backend.backend() == "tensorflow":
-        return feed_tensorflow(
-            lambda: iter(batches), batches.num_batches, batches.restartable, repeat
+    def _batch(self, rows: Rows, start: int) -> Batch:
+        targets, weights = self._encode(rows, start)
+        columns = [TokenColumn(c, self._tokenize, self._report) for c in rows.texts]
+        lengths = self._packer.lengths([column.lengths for column in columns])
+        width = width_for(lengths.max(), self.widths, self._packer.sequence_length)
+        self._height = max(self._height, len(rows))
+        self._report.count_lengths(lengths, self._packer.sequence_length)
+        self._report.count_batch(
+            (self._height, width), np.minimum(lengths, self._packer.sequence_length)
         )
-    return (batch for batch in batches) if unknown and not repeat else _Feed(batches)
-
-
-def _bound(batches: StreamBatches, passes: int) -> None:
-    """Learns the length of a stream where several passes need it, or says what is missing."""
-    source = batches.source
-    if source.endless:
-        raise DataError(
-            "The data set never ends: say how many batches make an epoch with `steps_per_epoch=` "
-            "(or `steps=`, `validation_steps=`). Received: steps=None"
+        return _assemble(
+            self._packer.pack(list(zip(*columns, strict=True)), width, self._height),
+            targets,
+            np.ones(len(rows), "float32") if weights is None else weights,
         )
-    if passes > 1 and not source.restartable:
-        raise DataError(
-            "A generator can be read once: pass `steps_per_epoch=`, a list, or a "
-            f"keras.utils.PyDataset. {received(epochs=passes)}"
-        )
-    if passes > 1 and source.num_batches is None:
-        batches.num_batches = sum(1 for rows in source.batches() if len(rows))

@@ -1,18 +1,8 @@
-"""Token ids -> the padded arrays of a model: truncation, special tokens, widths."""
+"""Token ids -> the padded arrays of a model: truncation and special tokens."""
 
 from collections.abc import Sequence
 
 import numpy as np
-
-LADDER = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)  # widths that batches are padded to
-
-
-def width_for(length: int, limit: int) -> int:
-    """The width of a batch whose longest row has `length`; few widths, few compilations."""
-    for rung in LADDER:
-        if length <= rung:
-            return min(rung, limit)
-    return min(-(-length // 256) * 256, limit)
 
 
 def kept(lengths: Sequence[int], budget: int, truncate: str) -> list[int]:
@@ -53,28 +43,29 @@ class Packer:
         self.sequence_length = sequence_length
         self.truncate = truncate
 
-    def length(self, lengths: Sequence[int]) -> int:
-        """The length of a packed row whose segments have these lengths."""
-        return min(sum(lengths) + 1 + len(lengths), self.sequence_length)
+    def lengths(self, columns: Sequence[np.ndarray]) -> np.ndarray:
+        """The lengths of packed rows, before they are cut, from those of their segments."""
+        return sum(columns) + 1 + len(columns)
 
     def pack(
-        self, rows: Sequence[Sequence[Sequence[int]]], width: int | None = None
+        self, rows: Sequence[Sequence[Sequence[int]]], width: int, height: int | None = None
     ) -> dict[str, np.ndarray]:
         """Packs rows of one or two segments.
 
         Args:
             rows: for each row, its segments' token ids.
-            width: of the arrays; by default just enough, see `width_for`.
+            width: of the arrays, in tokens.
+            height: of the arrays, in rows; rows without text fill up what is missing.
 
         Returns:
-            `token_ids`, `segment_ids` and `padding_mask`, int32, `(rows, width)`.
+            `token_ids`, `segment_ids` and `padding_mask`, int32, `(height, width)`.
         """
         packed = [self._row(segments) for segments in rows]
-        if width is None:
-            width = width_for(max((len(ids) for ids, _ in packed), default=1), self.sequence_length)
-        token_ids = np.full((len(rows), width), self.pad, "int32")
-        segment_ids = np.zeros((len(rows), width), "int32")
-        padding_mask = np.zeros((len(rows), width), "int32")
+        height = height or len(rows)
+        packed += [([self.start, self.end], 2)] * (height - len(rows))
+        token_ids = np.full((height, width), self.pad, "int32")
+        segment_ids = np.zeros((height, width), "int32")
+        padding_mask = np.zeros((height, width), "int32")
         for i, (ids, boundary) in enumerate(packed):
             token_ids[i, : len(ids)] = ids
             segment_ids[i, boundary : len(ids)] = 1

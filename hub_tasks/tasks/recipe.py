@@ -17,25 +17,30 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         start: the optimizer's step at which the schedule begins.
         steps: how many steps it lasts; 0 for a constant rate after the warm-up.
         warmup: how many of them climb.
+
+    The last three are numbers, or variables of the optimizer's: those can change without
+    the training step being traced again.
     """
 
-    def __init__(self, peak: float, start: int, steps: int, warmup: int):
+    def __init__(self, peak: float, start: Any = 0, steps: Any = 0, warmup: Any = 0):
         self.peak, self.start, self.steps, self.warmup = peak, start, steps, warmup
 
     def __call__(self, step):
-        done = ops.cast(step, "float32") - self.start
-        factor = ops.minimum((done + 1) / max(self.warmup, 1), 1.0)
-        if self.steps:
-            left = (self.steps - done) / max(self.steps - self.warmup, 1)
-            factor = ops.minimum(factor, ops.maximum(left, 0.0))
-        return self.peak * factor
+        start, steps, warmup = (
+            ops.cast(value, "float32") for value in (self.start, self.steps, self.warmup)
+        )
+        done = ops.cast(step, "float32") - start
+        climbing = ops.minimum((done + 1) / ops.maximum(warmup, 1.0), 1.0)
+        left = ops.maximum((steps - done) / ops.maximum(steps - warmup, 1.0), 0.0)
+        falling = ops.where(steps > 0, ops.minimum(left, 1.0), 1.0)
+        return self.peak * ops.minimum(climbing, falling)
 
     def get_config(self) -> dict[str, Any]:
         return {
             "peak": self.peak,
-            "start": self.start,
-            "steps": self.steps,
-            "warmup": self.warmup,
+            "start": int(self.start),
+            "steps": int(self.steps),
+            "warmup": int(self.warmup),
         }
 
 
@@ -51,22 +56,22 @@ def auto_optimizer(hidden_dim: int, variable_dtype: str) -> keras.optimizers.Opt
     """AdamW with weight decay on kernels alone and gradients clipped to norm 1."""
     # Keras cannot clip TensorFlow's sparse gradients of variables in half precision.
     clipnorm = 1.0 if variable_dtype in ("float32", "float64") else None
-    optimizer = keras.optimizers.AdamW(
-        peak_learning_rate(hidden_dim), weight_decay=0.01, global_clipnorm=clipnorm
-    )
+    schedule = WarmupLinearDecay(peak_learning_rate(hidden_dim))
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.01, global_clipnorm=clipnorm)
+    for name in ("start", "steps", "warmup"):
+        setattr(schedule, name, optimizer.add_variable((), dtype="int32", name=f"schedule_{name}"))
+    optimizer.schedule = schedule
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
 
-def start_schedule(
-    optimizer: keras.optimizers.Optimizer, hidden_dim: int, steps: int | None
-) -> None:
-    """Gives the optimizer of `auto_optimizer` a schedule over the next `steps` steps."""
+def start_schedule(optimizer: keras.optimizers.Optimizer, steps: int | None) -> None:
+    """Lets the schedule of `auto_optimizer` begin anew, for the next `steps` steps."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)  # within loss scaling
-    warmup = int(_WARMUP * steps) if steps else 100
-    inner.learning_rate = WarmupLinearDecay(
-        peak_learning_rate(hidden_dim), int(inner.iterations), steps or 0, warmup
-    )
+    schedule = inner.schedule
+    schedule.start.assign(int(inner.iterations))
+    schedule.steps.assign(steps or 0)
+    schedule.warmup.assign(int(_WARMUP * steps) if steps else 100)
 
 
 def auto_loss(problem_type: str, activation: str) -> keras.losses.Loss:
@@ -83,7 +88,13 @@ def auto_metrics(problem_type: str, activation: str) -> list[keras.metrics.Metri
     """The metrics of a problem."""
     if problem_type == "regression":
         return [keras.metrics.MeanAbsoluteError(name="mean_absolute_error")]
+    name = "binary_accuracy" if problem_type == "multi_label_classification" else "accuracy"
+    return [accuracy(problem_type, activation, name)]
+
+
+def accuracy(problem_type: str, activation: str, name: str) -> keras.metrics.Metric:
+    """The share of right labels, or of right entries where several may apply."""
     if problem_type == "multi_label_classification":
         threshold = 0.0 if activation == "linear" else 0.5
-        return [keras.metrics.BinaryAccuracy(name="binary_accuracy", threshold=threshold)]
-    return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        return keras.metrics.BinaryAccuracy(name=name, threshold=threshold)
+    return keras.metrics.SparseCategoricalAccuracy(name=name)

@@ -7,36 +7,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
-import numpy as np
 
-from hub_tasks.data import (
-    LabelSpace,
-    MemoryBatches,
-    Rows,
-    Source,
-    StreamBatches,
-    check_sample_weight,
-    feed,
-    open_data,
-    original_errors,
-)
+from hub_tasks.data import Rows, RunReport, Source, feed, open_data, original_errors
 from hub_tasks.data.hold_out import hold_out
 from hub_tasks.errors import DataError, received
-from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
+from hub_tasks.tasks.inference import BATCH_SIZE, InferenceTask, watched
+from hub_tasks.tasks.progress import TestStopwatch, TrainingStopwatch
+from hub_tasks.tasks.reading import encode_tokenised
 
-_BATCH_SIZE = 32
 
-
-class Task(keras.Model):
+class Task(InferenceTask):
     """A functional Keras model with a preprocessor before it and a label space behind it.
 
     `fit`, `evaluate` and `predict` have the arguments and results of Keras's, and take
     texts and labels in any form that `hub_tasks.data` reads. With `preprocessor=None`
     they take what Keras takes.
     """
-
-    preprocessor: TextClassifierPreprocessor | None
-    label_space: LabelSpace
 
     def fit(
         self,
@@ -72,40 +58,36 @@ class Task(keras.Model):
             DataError: before the first step where the data is in memory.
         """
         passes = epochs - initial_epoch
+        size = batch_size or BATCH_SIZE
+        report, watch = RunReport(), TrainingStopwatch()
         read: list[Any] = []
         if self.preprocessor is None:
-            train = self._tokenised(x, y, class_weight, sample_weight)
-            data = {
-                **dict(zip(("x", "y", "sample_weight"), train, strict=True)),
-                "batch_size": batch_size,
-                "validation_split": validation_split,
-                "validation_data": self._tokenised_validation(validation_data),
-                "validation_batch_size": validation_batch_size,
-                "shuffle": shuffle,
-                "class_weight": self._class_weights_of_stream(y, class_weight),
-            }
-            steps = steps_per_epoch or _steps_of_arrays(x, batch_size or _BATCH_SIZE)
+            data = self._tokenised_training(
+                x, y, sample_weight, class_weight, validation_data, validation_batch_size
+            )
+            data |= dict(batch_size=batch_size, validation_split=validation_split, shuffle=shuffle)
+            steps = steps_per_epoch or _steps_of_arrays(x, size)
         else:
-            size = batch_size or _BATCH_SIZE
             train, held_out = self._open_training(x, y, sample_weight, validation_split, size)
             if validation_data is not None:
                 held_out = _open_validation(validation_data, validation_batch_size or size)
-            batches = self._batches(train, size, class_weight, shuffle)
+            batches = self._reader("fit", size, report).labelled(train, class_weight, shuffle)
             read.append(batches)
             data = {"x": feed(batches, passes, steps_per_epoch), "shuffle": False}
             if held_out is not None:
-                validation = self._batches(held_out, validation_batch_size or size)
+                reader = self._reader("evaluate", validation_batch_size or size, RunReport())
+                validation = reader.labelled(held_out)
                 read.append(validation)
                 self._warn_of_absent_classes(batches, validation)
                 data["validation_data"] = feed(validation, passes, validation_steps)
             steps = steps_per_epoch or batches.num_batches
         self._start_training(steps, passes)
-        with _reading(*read):
+        with _reading(*read), self._reporting(report, watch):
             return super().fit(
                 **data,
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=callbacks,
+                callbacks=watched(callbacks, watch, self.preprocessor),
                 initial_epoch=initial_epoch,
                 steps_per_epoch=steps_per_epoch,
                 validation_steps=validation_steps,
@@ -134,45 +116,14 @@ class Task(keras.Model):
             return super().evaluate(
                 x, y, batch_size=batch_size, sample_weight=sample_weight, **rest
             )
-        size = batch_size or _BATCH_SIZE
-        batches = self._batches(open_data(x, y, sample_weight, size), size)
-        with _reading(batches):
+        size = batch_size or BATCH_SIZE
+        report, watch = RunReport(), TestStopwatch()
+        batches = self._reader("evaluate", size, report).labelled(
+            open_data(x, y, sample_weight, size)
+        )
+        rest["callbacks"] = watched(callbacks, watch, self.preprocessor)
+        with _reading(batches), self._reporting(report, watch):
             return super().evaluate(feed(batches, 1, steps), **rest)
-
-    def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: Any = "auto",
-        steps: int | None = None,
-        callbacks: Any = None,
-    ) -> np.ndarray:
-        """The model's outputs for texts, in the order of the texts.
-
-        Args:
-            x: texts, as in `fit`, without labels.
-            batch_size: texts per batch; 32 by default.
-            verbose, steps, callbacks: as in `keras.Model.predict`.
-
-        Returns:
-            `(rows, num_classes)`, float32: logits, unless the task has an activation.
-        """
-        rest = dict(verbose=verbose, steps=steps, callbacks=callbacks)
-        if self.preprocessor is None:
-            return super().predict(x, batch_size=batch_size, **rest)
-        size = batch_size or _BATCH_SIZE
-        opened = open_data(x, None, None, size)
-        if not isinstance(opened, Rows):
-            batches = StreamBatches(opened, lambda rows, _: (self._pack(rows),))
-            with _reading(batches):
-                return super().predict(feed(batches, 1, steps), **rest)
-        if not len(opened):
-            return np.zeros((0, *self.output_shape[1:]), "float32")
-        ordered = self._in_memory(opened.texts, None, None, size, by_length=True)
-        outputs = super().predict(feed(ordered, 1, steps), **rest)[: len(opened)]
-        restored = np.empty_like(outputs)
-        restored[ordered.order[: len(outputs)]] = outputs
-        return restored
 
     def _adapt_to_labels(self, labels: Any) -> None:
         """Called with all labels before training on data in memory."""
@@ -194,62 +145,33 @@ class Task(keras.Model):
             )
         return opened, None
 
-    def _batches(
-        self,
-        opened: Rows | Source,
-        batch_size: int,
-        class_weight: Any = None,
-        shuffle: bool = False,
-    ) -> MemoryBatches | StreamBatches:
-        if isinstance(opened, Source):
-            by_class = self._class_weights(class_weight, None)
-
-            def collate(rows: Rows, start: int) -> tuple[Any, ...]:
-                targets = self.label_space.encode(rows.labels, start)
-                weights = _row_weights(rows, by_class, targets)
-                inputs = self._pack(rows)
-                return (inputs, targets) if weights is None else (inputs, targets, weights)
-
-            return StreamBatches(opened, collate)
-        if not len(opened):
-            raise DataError("The data set is empty. Received: texts=[]")
-        targets = self.label_space.encode(opened.labels)
-        weights = _row_weights(opened, self._class_weights(class_weight, targets), targets)
-        return self._in_memory(opened.texts, targets, weights, batch_size, shuffle=shuffle)
-
-    def _in_memory(
-        self, texts: Any, targets: Any, weights: Any, batch_size: int, **order: bool
-    ) -> MemoryBatches:
-        tokenize, packer = self.preprocessor.tokenizer.tokenize, self.preprocessor.packer
-        return MemoryBatches(texts, targets, weights, tokenize, packer, batch_size, **order)
-
-    def _pack(self, rows: Rows) -> dict[str, np.ndarray]:
-        columns = [self.preprocessor.tokenizer.tokenize(column) for column in rows.texts]
-        return self.preprocessor.packer.pack(list(zip(*columns, strict=True)))
-
-    def _class_weights(self, class_weight: Any, targets: np.ndarray | None) -> np.ndarray | None:
-        return None if class_weight is None else self.label_space.weights(class_weight, targets)
+    def _tokenised_training(
+        self, x: Any, y: Any, weights: Any, class_weight: Any, validation: Any, size: int | None
+    ) -> dict[str, Any]:
+        """What Keras's `fit` is told of data that is already tokenised."""
+        by_class = None
+        if class_weight is not None and y is None:
+            # Keras itself applies them to a stream, since it alone sees the labels.
+            by_class = dict(enumerate(self.label_space.weights(class_weight, None)))
+        if isinstance(validation, tuple) and len(validation) > 1:
+            vx, vy, vw = (*validation, None)[:3]
+            validation = self._tokenised(vx, vy, None, vw)
+        x, y, weights = self._tokenised(x, y, class_weight, weights)
+        return {
+            "x": x,
+            "y": y,
+            "sample_weight": weights,
+            "class_weight": by_class,
+            "validation_data": validation,
+            "validation_batch_size": size,
+        }
 
     def _tokenised(self, x: Any, y: Any, class_weight: Any, sample_weight: Any) -> Any:
         """Labels and weights of data that is already tokenised, encoded where in memory."""
         if y is None:
             return x, y, sample_weight
         self._adapt_to_labels(y)
-        targets = self.label_space.encode(y)
-        rows = Rows(([""] * len(targets),), y, sample_weight)
-        return x, targets, _row_weights(rows, self._class_weights(class_weight, targets), targets)
-
-    def _class_weights_of_stream(self, y: Any, class_weight: Any) -> dict[int, float] | None:
-        """Weights that Keras itself applies, since it alone sees the labels of a stream."""
-        if y is not None or class_weight is None:
-            return None
-        return dict(enumerate(self._class_weights(class_weight, None).tolist()))
-
-    def _tokenised_validation(self, data: Any) -> Any:
-        if not isinstance(data, tuple) or len(data) < 2:
-            return data
-        x, y, sample_weight = (*data, None)[:3]
-        return self._tokenised(x, y, None, sample_weight)
+        return encode_tokenised(x, y, self.label_space, class_weight, sample_weight)
 
     def _warn_of_absent_classes(self, train: Any, validation: Any) -> None:
         targets = getattr(train, "targets", None), getattr(validation, "targets", None)
@@ -283,12 +205,3 @@ def _open_validation(data: Any, batch_size: int) -> Rows | Source:
     parts = data if isinstance(data, tuple) else (data,)
     x, y, weights = (*parts, None, None)[:3]
     return open_data(x, y, weights, batch_size)
-
-
-def _row_weights(rows: Rows, by_class: np.ndarray | None, targets: np.ndarray) -> np.ndarray | None:
-    weights = None
-    if rows.weights is not None:
-        weights = check_sample_weight(rows.weights, len(rows))
-    if by_class is not None:
-        weights = by_class[targets] * (1 if weights is None else weights)
-    return None if weights is None else weights.astype("float32")

@@ -182,15 +182,14 @@ class TextClassifier(Task):
         self._auto = {
             "optimizer": _is_auto(optimizer),
             "loss": _is_auto(loss),
-            "metrics": _is_auto(metrics),
         }
-        self._compile_options = kwargs
+        self._compile_options = {**kwargs, "metrics": metrics}
         if self._auto["optimizer"]:
             variable_dtype = self.backbone.dtype_policy.variable_dtype
             optimizer = recipe.auto_optimizer(self._hidden_dim, variable_dtype)
         if self._auto["loss"]:
             loss = recipe.auto_loss(self.problem_type, self.activation)
-        if self._auto["metrics"]:
+        if _is_auto(metrics):
             metrics = recipe.auto_metrics(self.problem_type, self.activation)
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
@@ -277,14 +276,17 @@ class TextClassifier(Task):
     def _recompile(self) -> None:
         optimizer = "auto" if self._auto["optimizer"] else self.optimizer
         loss = "auto" if self._auto["loss"] else self.loss
-        metrics = "auto" if self._auto["metrics"] else None
-        self.compile(optimizer, loss, metrics, **self._compile_options)
+        self.compile(optimizer, loss, **self._compile_options)
+
+    def _metric_of_name(self, name: str) -> Any:
+        """What a name means that depends on the problem; None for any other."""
+        if name in ("accuracy", "acc"):
+            return recipe.accuracy(self.problem_type, self.activation, name)
+        return None
 
     def _start_training(self, steps: int | None, passes: int) -> None:
         if self._auto["optimizer"]:
-            total = steps * passes if steps else None
-            recipe.start_schedule(self.optimizer, self._hidden_dim, total)
-            self.train_function = None  # traced again, with the new schedule
+            recipe.start_schedule(self.optimizer, steps * passes if steps else None)
 
 
 def _is_auto(value: Any) -> bool:

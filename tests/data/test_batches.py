@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 from keras import ops
 
-from hub_tasks.data import MemoryBatches, Packer, StreamBatches, feed, open_data, original_errors
+from hub_tasks.data import (
+    FILL,
+    MemoryBatches,
+    Packer,
+    RunReport,
+    StreamBatches,
+    TokenColumn,
+    feed,
+    open_data,
+    original_errors,
+    plan_widths,
+)
 from hub_tasks.errors import DataError
 
 ROWS = 8
@@ -21,13 +32,20 @@ def tokenize(texts):
     return [[int(token) for token in text.split()] for text in texts]
 
 
-def in_memory(texts=(TEXTS,), targets=TARGETS, weights=WEIGHTS, batch_size=2, **order):
-    return MemoryBatches(texts, targets, weights, tokenize, PACKER, batch_size, **order)
+def plan(lengths):
+    return plan_widths(lengths, PACKER.sequence_length)
 
 
-def collate(rows, start):
-    inputs = PACKER.pack([[ids] for ids in tokenize(rows.texts[0])])
-    return inputs, np.array(rows.labels, "float32"), np.array(rows.weights, "float32")
+def in_memory(
+    texts=(TEXTS,), targets=TARGETS, weights=WEIGHTS, batch_size=2, order="given", report=None
+):
+    report = report or RunReport()
+    columns = [TokenColumn(column, tokenize, report) for column in texts]
+    return MemoryBatches(columns, targets, weights, PACKER, batch_size, order, plan, report)
+
+
+def encode(rows, start):
+    return np.array(rows.labels, "float32"), np.array(rows.weights, "float32")
 
 
 def items(stop=ROWS):
@@ -59,11 +77,13 @@ class Endless(keras.utils.PyDataset):
 
 
 def stream(x):
-    return StreamBatches(open_data(x, None, None, 2), collate)
+    return StreamBatches(open_data(x, None, None, 2), encode, tokenize, PACKER, RunReport())
 
 
 def row_numbers(batch):
-    return (batch[0]["token_ids"][:, 1] - FIRST).tolist()
+    """The numbers of a batch's rows, less those that only fill it up."""
+    tokens = batch[0]["token_ids"][:, 1]
+    return (tokens[tokens >= FIRST] - FIRST).tolist()
 
 
 def one_pass(batches):
@@ -75,8 +95,9 @@ def test_rows_in_memory_come_in_order_with_targets_and_weights():
     parts = list(batches)
     assert batches.num_batches == len(parts) == 3
     assert [row_numbers(batch) for batch in parts] == [[0, 1, 2], [3, 4, 5], [6, 7]]
-    np.testing.assert_array_equal(np.concatenate([y for _, y, _ in parts]), TARGETS)
-    np.testing.assert_array_equal(np.concatenate([w for _, _, w in parts]), WEIGHTS)
+    np.testing.assert_array_equal(np.concatenate([y for _, y, _ in parts])[:ROWS], TARGETS)
+    weights = np.concatenate([w for _, _, w in parts])
+    np.testing.assert_array_equal(weights, [*WEIGHTS, FILL])
     assert one_pass(batches) == one_pass(batches)
 
 
@@ -100,32 +121,60 @@ def test_texts_are_tokenised_once_and_all_of_them():
         return tokenize(texts)
 
     texts = [str(i) for i in range(20_001)]
-    batches = MemoryBatches((texts,), None, None, counting, PACKER, 1000)
+    report = RunReport()
+    column = TokenColumn(texts, counting, report)
+    batches = MemoryBatches([column], None, None, PACKER, 1000, "given", plan, report)
     ids = [i for (inputs,) in batches for i in inputs["token_ids"][:, 1].tolist()]
-    assert ids == list(range(20_001))
+    assert ids[:20_001] == list(range(20_001))
+    assert len(ids) == 21_000
     list(batches)
     assert seen == texts
 
 
 @pytest.mark.parametrize("rows", [1, 3, 4, 5, 8])
-def test_by_length_orders_by_length_and_fills_the_last_batch(rows):
-    batches = in_memory((TEXTS[:rows],), None, None, 4, by_length=True)
-    assert batches.order.tolist() == sorted(range(rows), key=lambda i: FILLER[i])
-    numbers = one_pass(batches)
-    assert numbers[:rows] == batches.order.tolist()
-    assert set(numbers[rows:]) <= {numbers[rows - 1]}
-    assert len(numbers) == (rows if rows <= 4 else 8)
+def test_by_length_orders_by_length_and_restores_the_order(rows):
+    batches = in_memory((TEXTS[:rows],), None, None, 4, "by_length")
+    assert one_pass(batches) == sorted(range(rows), key=lambda i: FILLER[i])
+    parts = [inputs["token_ids"][:, 1] for (inputs,) in batches]
+    assert {len(part) for part in parts} == {min(4, 1 << (rows - 1).bit_length())}
+    restored = batches.restore(np.concatenate(parts))
+    assert (restored - FIRST).tolist() == list(range(rows))
+
+
+@pytest.mark.parametrize("order", ["given", "shuffled", "by_length"])
+@pytest.mark.parametrize("rows", [1, 2, 7, 97])
+def test_a_pass_is_complete_in_few_shapes_of_one_height(order, rows):
+    texts = [" ".join([str(FIRST + i), *["5"] * (i * 7 % 60)]) for i in range(rows)]
+    targets = np.arange(rows, dtype="float32")
+    report = RunReport()
+    batches = in_memory((texts,), targets, None, 8, order, report)
+    shapes, seen = set(), []
+    for parts in batches:
+        inputs, values = parts[0], parts[1]
+        weights = parts[2] if len(parts) == 3 else np.ones(len(values))
+        shapes.add(inputs["token_ids"].shape)
+        real = weights != FILL
+        assert set(weights[real].tolist()) <= {1.0}
+        seen += values[real].tolist()
+        assert (inputs["token_ids"][real, 1] - FIRST).tolist() == values[real].tolist()
+        longest = inputs["padding_mask"][real].sum(axis=1).max()
+        assert inputs["token_ids"].shape[1] == min(w for w in batches.widths if w >= longest)
+    assert sorted(seen) == list(range(rows))
+    assert shapes == report.shapes
+    assert len(shapes) <= 4
+    assert len({height for height, _ in shapes}) == 1
+    assert report.texts == rows
 
 
 def test_shuffled_passes_are_complete_and_differ():
-    batches = in_memory(shuffle=True)
+    batches = in_memory(order="shuffled")
     passes = [one_pass(batches) for _ in range(4)]
     assert all(sorted(order) == list(range(ROWS)) for order in passes)
     assert len(set(map(tuple, passes))) > 1
 
 
 def test_shuffled_rows_keep_their_targets_and_weights():
-    for batch in in_memory(shuffle=True):
+    for batch in in_memory(order="shuffled"):
         np.testing.assert_array_equal(batch[1], TARGETS[row_numbers(batch)])
         np.testing.assert_array_equal(batch[2], WEIGHTS[row_numbers(batch)])
 
@@ -133,7 +182,7 @@ def test_shuffled_rows_keep_their_targets_and_weights():
 def test_the_order_follows_from_the_global_seed():
     def orders(seed):
         np.random.seed(seed)
-        batches = in_memory(shuffle=True)
+        batches = in_memory(order="shuffled")
         return [one_pass(batches) for _ in range(3)]
 
     assert orders(1) == orders(1)
@@ -141,7 +190,7 @@ def test_the_order_follows_from_the_global_seed():
 
 
 def test_passes_beside_one_another_are_each_complete():
-    batches = in_memory(shuffle=True)
+    batches = in_memory(order="shuffled")
     one, other = iter(batches), iter(batches)
     taken = [(row_numbers(a), row_numbers(b)) for a, b in zip(one, other, strict=True)]
     for numbers in zip(*taken, strict=True):
@@ -173,10 +222,13 @@ def test_a_generator_goes_on_where_it_stood():
 
 def test_labels_in_a_stream_are_counted_throughout():
     starts = []
-    batches = StreamBatches(
-        open_data(iter(items()), None, None, 2), lambda rows, start: starts.append(start) or ()
-    )
-    list(batches)
+
+    def counting(rows, start):
+        starts.append(start)
+        return encode(rows, start)
+
+    source = open_data(iter(items()), None, None, 2)
+    list(StreamBatches(source, counting, tokenize, PACKER, RunReport()))
     assert starts == [0, 2, 4, 6]
 
 
@@ -221,9 +273,9 @@ def visits(model):
 
 FED = {
     "memory": (lambda: in_memory(), 2, None, [2] * 8),
-    "memory shuffled": (lambda: in_memory(shuffle=True), 2, None, [2] * 8),
+    "memory shuffled": (lambda: in_memory(order="shuffled"), 2, None, [2] * 8),
     "memory last batch smaller": (lambda: in_memory(batch_size=3), 2, None, [2] * 8),
-    "memory shuffled in half passes": (lambda: in_memory(shuffle=True), 2, 2, [1] * 8),
+    "memory shuffled in half passes": (lambda: in_memory(order="shuffled"), 2, 2, [1] * 8),
     "PyDataset": (lambda: stream(Batched()), 2, None, [2] * 8),
     "iterable": (lambda: stream(Again()), 2, None, [2] * 8),
     "iterable once": (lambda: stream(Again()), 1, None, [1] * 8),
@@ -255,10 +307,9 @@ def test_training_reads_a_generator_no_further_than_its_steps():
 def test_prediction_comes_in_the_order_of_the_batches():
     model = counting_model()
     model.weights[0].assign(np.concatenate([np.zeros(FIRST), np.arange(ROWS)])[:, None])
-    batches = in_memory(targets=None, weights=None, batch_size=3, by_length=True)
-    outputs = model.predict(feed(batches), verbose=0)[:, 0]
-    order = batches.order.tolist()
-    assert outputs.tolist() == [*order, order[-1]]
+    batches = in_memory(targets=None, weights=None, batch_size=3, order="by_length")
+    outputs = batches.restore(model.predict(feed(batches), verbose=0))
+    assert outputs[:, 0].tolist() == list(range(ROWS))
 
 
 @pytest.mark.backend

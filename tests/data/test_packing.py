@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hub_tasks.data import Packer
-from hub_tasks.data.packing import LADDER, kept, width_for
+from hub_tasks.data.packing import kept
 
 START, END, PAD = 101, 102, 9
 MODES = ("round_robin", "waterfall", "longest_first")
@@ -121,28 +121,17 @@ def test_pairs():
     mode=st.sampled_from(MODES),
 )
 def test_no_row_is_longer_than_the_limit_and_none_is_cut_without_need(rows, limit, mode):
-    packed = packer(limit, mode).pack([[[1] * a, [2] * b] for a, b in rows])
+    packed = packer(limit, mode).pack([[[1] * a, [2] * b] for a, b in rows], width=limit)
     used = packed["padding_mask"].sum(axis=1)
     assert used.tolist() == [min(a + b + 3, limit) for a, b in rows]
-    assert used.tolist() == [packer(limit, mode).length(row) for row in rows]
+    whole = packer(limit, mode).lengths([np.array(column) for column in zip(*rows, strict=True)])
+    assert whole.tolist() == [a + b + 3 for a, b in rows]
     assert ((packed["token_ids"] == END).sum(axis=1) == 2).all()
-    assert packed["token_ids"].shape[1] >= used.max()
 
 
-def test_the_width_of_a_batch_is_that_of_its_longest_row():
-    rows = [[[1] * 3], [[1] * 18]]
-    assert packer(512).pack(rows)["token_ids"].shape == (2, 32)
-    assert packer(25).pack(rows)["token_ids"].shape == (2, 25)
-    assert packer(512).pack(rows[:1])["token_ids"].shape == (1, 16)
-
-
-@pytest.mark.parametrize("limit", [3, 16, 100, 512, 600, 2048])
-def test_widths_hold_every_length_within_the_limit_and_are_few(limit):
-    widths = [width_for(length, limit) for length in range(1, limit + 1)]
-    assert all(length <= width <= limit for length, width in enumerate(widths, start=1))
-    assert widths == sorted(widths)
-    assert len(set(widths)) <= len(LADDER) + limit // 256
-
-
-def test_half_of_a_batch_is_never_padding_from_sixteen_tokens_on():
-    assert all(width_for(length, 4096) < 2 * length for length in range(16, 4096))
+def test_rows_that_fill_up_a_batch_hold_no_text():
+    packed = packer().pack([[[1, 2]]], width=4, height=3)
+    np.testing.assert_array_equal(
+        packed["token_ids"], [[START, 1, 2, END], [START, END, PAD, PAD], [START, END, PAD, PAD]]
+    )
+    np.testing.assert_array_equal(packed["padding_mask"].sum(axis=1), [4, 2, 2])

@@ -1,0 +1,147 @@
+"""The half of a task that predicts, and the report of what a run did."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from hub_tasks.data import LabelSpace, Rows, RunReport, feed, open_data
+from hub_tasks.errors import DataError
+from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
+from hub_tasks.tasks.progress import Progress, Stopwatch, warn_of_truncation
+from hub_tasks.tasks.reading import Reader
+from hub_tasks.tasks.real_rows import RealRowsModel
+
+BATCH_SIZE = 32
+_WINDOW = 256  # batches that `predict` sorts by length at a time
+
+
+class InferenceTask(RealRowsModel):
+    """A functional Keras model with a preprocessor before it that predicts for texts.
+
+    Attributes:
+        preprocessor: texts -> inputs; None where data comes already tokenised.
+        label_space: what the outputs stand for.
+        last_run: what the last `fit`, `evaluate` or `predict` over texts did.
+    """
+
+    preprocessor: TextClassifierPreprocessor | None
+    label_space: LabelSpace
+    last_run: RunReport | None = None
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """As in Keras; losses and metrics are those of the real rows of each batch."""
+        super().compile(*args, **kwargs)
+        self._known_widths: dict[Any, set[int]] = {}
+        self._warned_of_truncation = False
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> np.ndarray:
+        """The model's outputs for texts, in the order of the texts.
+
+        Args:
+            x: texts, as in `fit`, without labels.
+            batch_size: texts per batch; 32 by default.
+            verbose, steps, callbacks: as in `keras.Model.predict`.
+
+        Returns:
+            `(rows, num_classes)`, float32: logits, unless the task has an activation.
+        """
+        if self.preprocessor is None:
+            return super().predict(
+                x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
+            )
+        size = batch_size or BATCH_SIZE
+        window = None if callbacks else _WINDOW * size  # callbacks see one prediction, not many
+        parts = list(self._predict_windows(x, size, window, verbose, steps, callbacks))
+        empty = np.zeros((0, *self.output_shape[1:]), "float32")
+        return np.concatenate(parts) if parts else empty
+
+    def predict_iter(
+        self, x: Any, batch_size: int | None = None, verbose: Any = 0, window: int | None = None
+    ) -> Iterator[np.ndarray]:
+        """Yields the outputs of one text after another, in the order of the texts.
+
+        Holds no more than two windows of texts in memory, so `x` may be a stream of any
+        length.
+
+        Args:
+            x: texts, as in `predict`.
+            batch_size: texts per batch; 32 by default.
+            verbose: 1 for a progress bar.
+            window: how many texts are read, sorted by length and computed together; by
+                default 256 batches. A small window yields sooner, a large one pads less.
+
+        Yields:
+            `(num_classes,)`, float32, for each text.
+        """
+        if self.preprocessor is None:
+            raise DataError("`predict_iter` takes texts, and this classifier has no preprocessor.")
+        size = batch_size or BATCH_SIZE
+        for part in self._predict_windows(x, size, window or _WINDOW * size, verbose):
+            yield from part
+
+    def _predict_windows(
+        self,
+        x: Any,
+        size: int,
+        window: int | None,
+        verbose: Any,
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Iterator[np.ndarray]:
+        opened = open_data(x, None, None, size)
+        if isinstance(opened, Rows) and steps:
+            opened = Rows(tuple(column[: steps * size] for column in opened.texts))
+        report = RunReport()
+        watch = Progress(len(opened) if isinstance(opened, Rows) else None, size, verbose)
+        reader = self._reader("predict", size, report)
+        with self._reporting(report, watch):
+            for batches in reader.unlabelled(opened, window, steps):
+                outputs = super().predict(
+                    feed(batches), verbose=0, callbacks=watched(callbacks, watch, True)
+                )
+                watch.settle(report)
+                yield batches.restore(outputs)
+            watch.finish(report.texts)
+
+    def _reader(self, kind: str, batch_size: int, report: RunReport) -> Reader:
+        known = self._known_widths.setdefault((kind, batch_size), set())
+        return Reader(self.preprocessor, self.label_space, batch_size, known, report)
+
+    @contextlib.contextmanager
+    def _reporting(self, report: RunReport, watch: Stopwatch) -> Iterator[None]:
+        """Fills the report in, and warns the first time that texts are cut."""
+        if self.preprocessor is None:
+            yield
+            return
+        self._warn_of_truncation(report)  # of what is in memory, before the work
+        began = time.perf_counter()
+        yield
+        report.seconds = time.perf_counter() - began
+        watch.settle(report)
+        self._warn_of_truncation(report)
+        self.last_run = report
+
+    def _warn_of_truncation(self, report: RunReport) -> None:
+        if report.truncated and not self._warned_of_truncation:
+            self._warned_of_truncation = True
+            positions = getattr(self.backbone, "config", {}).get("max_sequence_length")
+            warn_of_truncation(report, self.preprocessor.sequence_length, positions)
+
+
+def watched(callbacks: Any, watch: Stopwatch, texts: Any) -> Any:
+    """Callbacks with the stopwatch before them; as they are where no texts are computed."""
+    if texts is None or isinstance(callbacks, keras.callbacks.CallbackList):
+        return callbacks
+    given = callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []
+    return [watch, *given]

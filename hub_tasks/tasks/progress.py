@@ -1,0 +1,97 @@
+"""What a run is watched with: its report, its progress bar, its one warning."""
+
+import time
+import warnings
+from typing import Any
+
+import keras
+
+from hub_tasks.data import RunReport
+
+
+class Stopwatch(keras.callbacks.Callback):
+    """Times the steps of a run, for the time of compilation in its report."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.durations: list[float] = []
+        self._began = 0.0
+
+    def settle(self, report: RunReport) -> None:
+        """Enters the steps since the last call in the report."""
+        if self.durations:
+            report.count_steps(self.durations, keras.backend.backend() != "torch")
+            self.durations = []
+
+    def _begin(self, batch: int, logs: Any = None) -> None:
+        self._began = time.perf_counter()
+
+    def _end(self, batch: int, logs: Any = None) -> None:
+        self.durations.append(time.perf_counter() - self._began)
+
+
+class TrainingStopwatch(Stopwatch):
+    """Times training steps."""
+
+    on_train_batch_begin, on_train_batch_end = Stopwatch._begin, Stopwatch._end
+
+
+class TestStopwatch(Stopwatch):
+    """Times evaluation steps."""
+
+    on_test_batch_begin, on_test_batch_end = Stopwatch._begin, Stopwatch._end
+
+
+class Progress(Stopwatch):
+    """Times prediction steps, and shows texts and texts per second as they go.
+
+    Args:
+        texts: how many there are, or None.
+        batch_size: texts in a step.
+        verbose: "auto" or 1 for a bar, 2 for a line at the end, 0 for nothing.
+    """
+
+    def __init__(self, texts: int | None, batch_size: int, verbose: Any):
+        super().__init__()
+        verbose = 1 if verbose == "auto" else int(verbose)
+        self._bar = (
+            keras.utils.Progbar(texts, verbose=verbose, unit_name="text") if verbose else None
+        )
+        self._texts, self._batch_size, self._done = texts, batch_size, 0
+        self._start = time.perf_counter()
+
+    on_predict_batch_begin = Stopwatch._begin
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._end(batch)
+        self._done += self._batch_size
+        if self._bar and (self._texts is None or self._done < self._texts):
+            self._bar.update(self._done, [("texts/s", self._rate(self._done))], finalize=False)
+
+    def finish(self, texts: int) -> None:
+        """Ends the bar."""
+        if self._bar:
+            self._bar.target = texts
+            self._bar.update(texts, [("texts/s", self._rate(texts))], finalize=True)
+
+    def _rate(self, texts: int) -> float:
+        return texts / (time.perf_counter() - self._start)
+
+
+def warn_of_truncation(report: RunReport, sequence_length: int, positions: int | None) -> None:
+    """Says which share of the texts was cut, and what would keep them whole."""
+    if positions is None or report.longest <= positions:
+        fix = f"Pass `sequence_length={report.longest}` to `from_preset` to keep them whole."
+    else:
+        fix = (
+            f"The encoder has {positions} positions: `sequence_length={positions}` keeps most of "
+            "them."
+            if sequence_length < positions
+            else f"The encoder has no more than {positions} positions; split long texts."
+        )
+    warnings.warn(
+        f"{report.truncated_share:.1%} of the texts ({report.truncated} so far) are longer than "
+        f"`sequence_length={sequence_length}` tokens and are cut; the longest has "
+        f"{report.longest}. {fix}",
+        stacklevel=5,
+    )

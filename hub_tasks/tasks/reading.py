@@ -1,0 +1,139 @@
+"""Texts and labels -> batches for a task."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from hub_tasks.data import (
+    LabelSpace,
+    MemoryBatches,
+    Rows,
+    RunReport,
+    Source,
+    StreamBatches,
+    TokenColumn,
+    check_sample_weight,
+    map_ahead,
+    plan_widths,
+    read_windows,
+)
+from hub_tasks.errors import DataError
+from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
+
+_COMPILE_COST = 2048.0  # tokens that are computed in the time of compiling a shape, about
+
+
+class Reader:
+    """Makes batches for one run.
+
+    Args:
+        preprocessor: tokenises and packs.
+        label_space: encodes labels.
+        batch_size: rows per batch.
+        known: widths that are compiled already; those of this run are added.
+        report: counts what is read.
+    """
+
+    def __init__(
+        self,
+        preprocessor: TextClassifierPreprocessor,
+        label_space: LabelSpace,
+        batch_size: int,
+        known: set[int],
+        report: RunReport,
+    ):
+        self._tokenize = preprocessor.tokenizer.tokenize
+        self._packer = preprocessor.packer
+        self._labels, self._batch_size = label_space, batch_size
+        self._known, self._report = known, report
+
+    def labelled(
+        self, opened: Rows | Source, class_weight: Any = None, shuffle: bool = False
+    ) -> MemoryBatches | StreamBatches:
+        """Batches with targets, for training and evaluation."""
+        if isinstance(opened, Source):
+            if class_weight is not None:
+                self._labels.weights(class_weight, None)
+
+            def encode(rows: Rows, start: int) -> tuple[np.ndarray, np.ndarray | None]:
+                targets = self._labels.encode(rows.labels, start)
+                return targets, row_weights(rows, self._labels, class_weight, targets, True)
+
+            return StreamBatches(opened, encode, self._tokenize, self._packer, self._report)
+        if not len(opened):
+            raise DataError("The data set is empty. Received: texts=[]")
+        targets = self._labels.encode(opened.labels)
+        weights = row_weights(opened, self._labels, class_weight, targets)
+        return MemoryBatches(
+            self._columns(opened),
+            targets,
+            weights,
+            self._packer,
+            self._batch_size,
+            "shuffled" if shuffle else "given",
+            self._plan,
+            self._report,
+        )
+
+    def unlabelled(
+        self, opened: Rows | Source, window: int | None, batches: int | None
+    ) -> Iterator[MemoryBatches]:
+        """Batches of one window of texts after another, for prediction.
+
+        Args:
+            window: texts in a window; None for all.
+            batches: how many batches of a source to read; None for all.
+        """
+        if isinstance(opened, Source) and opened.endless and batches is None and window is None:
+            raise DataError(
+                "The data set never ends: say how many batches to read with `steps=`. "
+                "Received: steps=None"
+            )
+        window = window or 1 << 62
+        widths: tuple[int, ...] = ()
+
+        def plan(lengths: np.ndarray) -> tuple[int, ...]:
+            nonlocal widths
+            widths = widths or self._plan(lengths)
+            return widths
+
+        def prepare(rows: Rows) -> MemoryBatches:
+            height = self._batch_size if widths or len(rows) >= window else None
+            arguments = self._packer, self._batch_size, "by_length", plan, self._report, height
+            return MemoryBatches(self._columns(rows), None, None, *arguments)
+
+        return map_ahead(prepare, read_windows(opened, window, batches))
+
+    def _columns(self, rows: Rows) -> list[TokenColumn]:
+        return [TokenColumn(column, self._tokenize, self._report) for column in rows.texts]
+
+    def _plan(self, lengths: np.ndarray) -> tuple[int, ...]:
+        cost = 0.0 if keras.backend.backend() == "torch" else _COMPILE_COST
+        limit = self._packer.sequence_length
+        widths = plan_widths(lengths, limit, compile_cost=cost, known=self._known)
+        self._known.update(widths)
+        return widths
+
+
+def row_weights(
+    rows: Rows, labels: LabelSpace, class_weight: Any, targets: np.ndarray, stream: bool = False
+) -> np.ndarray | None:
+    """The weight of each row, from its own and its class's; None where there are none."""
+    weights = None
+    if rows.weights is not None:
+        weights = check_sample_weight(rows.weights, len(rows))
+    if class_weight is not None:
+        by_class = labels.weights(class_weight, None if stream else targets)
+        weights = by_class[targets] * (1 if weights is None else weights)
+    return None if weights is None else weights.astype("float32")
+
+
+def encode_tokenised(
+    x: Any, y: Any, labels: LabelSpace, class_weight: Any, sample_weight: Any
+) -> tuple[Any, np.ndarray, np.ndarray | None]:
+    """Encodes the labels and weights of data in memory that is already tokenised."""
+    targets = labels.encode(y)
+    rows = Rows(([""] * len(targets),), y, sample_weight)
+    return x, targets, row_weights(rows, labels, class_weight, targets)
