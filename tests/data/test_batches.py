@@ -160,7 +160,9 @@ def test_a_pass_is_complete_in_few_shapes_of_one_height(order, rows):
         longest = inputs["padding_mask"][real].sum(axis=1).max()
         assert inputs["token_ids"].shape[1] == min(w for w in batches.widths if w >= longest)
     assert sorted(seen) == list(range(rows))
+    report.count_steps([1.0] * batches.num_batches, compiled=True)
     assert shapes == report.shapes
+    assert report.compiling_seconds <= len(shapes)
     assert len(shapes) <= 4
     assert len({height for height, _ in shapes}) == 1
     assert report.texts == rows
