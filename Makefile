@@ -10,12 +10,17 @@ export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/build/jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
 
-.PHONY: demo test lint test-jax test-torch test-tensorflow test-no-tensorflow test-wheel clean
+.PHONY: demo test bench lint test-jax test-torch test-tensorflow test-no-tensorflow test-wheel clean
 
 demo: .venv-demo/ready
 	.venv-demo/bin/hub-tasks demo
 
 test: lint test-jax test-torch test-tensorflow test-no-tensorflow test-wheel
+
+# Takes about a quarter of an hour and wants the machine for itself.
+bench: .venv/ready
+	.venv/bin/python $(PIP) --editable '.[bench]'
+	.venv/bin/python tools/benchmark.py --data $(HUB_TASKS_DATA)
 
 lint: .venv/ready
 	.venv/bin/ruff check .

@@ -8,12 +8,15 @@ from hub_tasks.data.batches import FILL, MemoryBatches, StreamBatches, TokenColu
 from hub_tasks.data.buckets import plan_widths
 from hub_tasks.data.columns import is_column, is_pair, read_columns
 from hub_tasks.data.feeding import feed, original_errors
+from hub_tasks.data.grain_data import GrainSource, is_grain
+from hub_tasks.data.hugging_face_data import HuggingFaceSource, is_hugging_face
 from hub_tasks.data.iterables import IterableSource, PyDatasetSource
 from hub_tasks.data.labels import LabelSpace, check_sample_weight, looks_multi_label
 from hub_tasks.data.packing import Packer
 from hub_tasks.data.report import RunReport
 from hub_tasks.data.rows import Rows, Source
 from hub_tasks.data.tf_data import TFDataSource, is_dataset, is_tensorflow, map_texts
+from hub_tasks.data.torch_data import DataLoaderSource, is_data_loader
 from hub_tasks.data.windows import map_ahead, read_windows
 from hub_tasks.errors import DataError, received
 
@@ -63,6 +66,12 @@ def open_data(x: Any, y: Any, sample_weight: Any, batch_size: int) -> Rows | Sou
         )
     if is_dataset(x):
         source = TFDataSource(x, batch_size)
+    elif is_data_loader(x):
+        source = DataLoaderSource(x)
+    elif is_hugging_face(x):
+        source = HuggingFaceSource(x, batch_size)
+    elif is_grain(x):
+        source = GrainSource(x, batch_size)
     elif isinstance(x, keras.utils.PyDataset):
         source = PyDatasetSource(x)
     elif is_tensorflow(x):
@@ -74,6 +83,7 @@ def open_data(x: Any, y: Any, sample_weight: Any, batch_size: int) -> Rows | Sou
     else:
         raise DataError(
             "Texts are a list, tuple, NumPy array or pandas column of str, a tf.data.Dataset, a "
+            "Torch DataLoader, a Hugging Face or Grain data set, a "
             f"generator or a keras.utils.PyDataset. {received(type=type(x))}"
         )
     if y is not None or sample_weight is not None:

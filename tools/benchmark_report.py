@@ -1,0 +1,166 @@
+"""docs/benchmarks.md: tables, targets and a picture from the results of a benchmark."""
+# ruff: noqa: E501 - a line of prose is a line of the document
+
+import os
+import pathlib
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+NAMES = {"sst2": "SST-2 sentences", "trec6": "TREC questions", "imdb_long": "IMDb reviews"}
+HEAD = """# Benchmarks
+
+Written by `make bench`; every figure below is of one run.
+
+- Command: `python tools/benchmark.py {command}`
+- Machine: {machine}, {cores} cores
+- {versions}
+- {rounds} rounds in which the contenders take turns; the median, and the least and the most in brackets.
+- The same weights (MiniLM-L6 under a fixed head of two labels), float32, batches of 32, all cores, and no setting of threads.
+- keras-nlp pads every text to 512 tokens by default, and gets fewer of the texts in a round: its time for a text does not depend on which. "tuned" pads to the longest text of the set.
+- Every worker has run the same texts once before it is timed, so compilation is not in these figures; start-up is measured apart.
+- "of the limit": floating-point operations of the encoder for real tokens alone, as a share of what the machine reaches in matrix products of the same shapes in the same process; training counts three times a prediction.
+- "differs": the largest difference of a logit from the `transformers` loop's. keras-nlp computes GELU by its tanh approximation, and cannot be told otherwise.
+"""
+
+
+def table(results: Sequence[Any]) -> list[str]:
+    rows = [
+        "| contender | texts/s | of the limit | peak memory | differs |",
+        "|---|---|---|---|---|",
+    ]
+    limits = {r.backend: r.limit for r in results if r.limit}
+    for r in results:
+        if r.problem:
+            rows.append(f"| {r.name} | failed: {r.problem.replace('|', '/')} | | | |")
+            continue
+        limit = limits.get(r.backend)
+        share = f"{r.flops * r.rate / r.texts / limit:.0%}" if limit else ""
+        differs = "" if r.difference is None else f"{r.difference:.0e}"
+        rows.append(
+            f"| {r.name} | {r.rate:.1f} ({min(r.rates):.1f}–{max(r.rates):.1f}) | {share} "
+            f"| {r.memory:.1f} GB | {differs} |"
+        )
+    return rows
+
+
+def targets(results: Sequence[Any]) -> list[str]:
+    """What was aimed at, what was measured on SST-2 sentences, and whether it was reached."""
+    rate = {(r.group[0], r.contender, r.group[-1]): r.rate for r in results if "sst2" in r.group}
+    memory = {
+        (r.group[0], r.contender, r.group[-1]): r.memory for r in results if "sst2" in r.group
+    }
+    start = {(r.contender, r.backend): r.rate for r in results if r.group[0] == "start"}
+    backends = sorted({r.backend for r in results if r.contender == "hub_tasks"})
+    rows: list[str] = []
+
+    def row(what: str, goal: float, measured: float | None, unit: str = "x") -> None:
+        if measured is None or measured != measured:
+            return
+        met = measured >= goal if unit == "x" else measured <= goal
+        sign = "at least" if unit == "x" else "at most"
+        rows.append(
+            f"| {what} | {sign} {goal:g}{'x' if unit == 'x' else ' of it'} | {measured:.2f} "
+            f"| {'yes' if met else '**no**'} |"
+        )
+
+    def ratio(a: Any, b: Any) -> float | None:
+        return a / b if a and b else None
+
+    goals = {"predict": (15, 2, 4), "fit": (10, 1.7, 3)}
+    for task, (default, tuned, part) in goals.items():
+        for b in backends:
+            ours = rate.get((task, "hub_tasks", b))
+            row(f"{task}, keras-nlp, {b}", default, ratio(ours, rate.get((task, "keras-nlp", b))))
+            other = rate.get((task, "keras-nlp tuned", b))
+            row(f"{task}, keras-nlp tuned, {b}", tuned, ratio(ours, other))
+            share = ratio(memory.get((task, "hub_tasks", b)), memory.get((task, "keras-nlp", b)))
+            row(f"{task}, peak memory of keras-nlp's, {b}", round(1 / part, 2), share, "share")
+        best = [
+            ratio(rate.get((task, "hub_tasks", b)), rate.get((task, "transformers loop", b)))
+            for b in backends
+        ]
+        best = [value for value in best if value]
+        row(
+            f"{task}, `transformers` loop, our best backend",
+            1.4 if task == "predict" else 1.1,
+            max(best, default=None),
+        )
+    both = [rate.get(("predict", c, "torch")) for c in ("hub_tasks", "transformers loop")]
+    row("predict, `transformers` loop, Torch", 1.15, ratio(*both))
+    for b in backends:
+        share = ratio(start.get(("hub_tasks", b)), start.get(("keras-nlp", b)))
+        row(f"start to first prediction, keras-nlp, {b}", 0.5, share, "share")
+    tokenising = {r.contender: r.rate for r in results if r.group[0] == "tokenise"}
+    row(
+        "tokenising, the Rust tokenizer itself",
+        0.9,
+        ratio(tokenising.get("tokenizer"), tokenising.get("Rust tokenizer")),
+    )
+    return ["| against | goal | measured | reached |", "|---|---|---|---|", *rows]
+
+
+def draw(results: Sequence[Any], path: pathlib.Path) -> None:
+    """Bars of texts a second on SST-2 sentences."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 5), layout="constrained")
+    for axis, task in zip(axes, ("predict", "fit"), strict=True):
+        shown: dict[str, float] = {}
+        for r in results:
+            if r.group[:2] == (task, "sst2") and r.rates and r.contender != "TF-IDF":
+                shown.setdefault(r.name, r.rate)
+        names = sorted(shown, key=shown.__getitem__)
+        colours = ["tab:orange" if n.startswith("hub_tasks") else "tab:gray" for n in names]
+        bars = axis.barh(names, [shown[n] for n in names], color=colours)
+        axis.bar_label(bars, fmt="%.0f", padding=3)
+        axis.set_title(f"{task}: texts per second, SST-2 sentences")
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=80)
+
+
+def write(
+    results: Sequence[Any], rounds: int, versions: str, command: str, docs: pathlib.Path
+) -> None:
+    """Writes benchmarks.md and benchmarks.png."""
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    machine = names[0] if names else platform.machine()
+    text = [
+        HEAD.format(
+            command=command,
+            machine=machine,
+            cores=os.cpu_count(),
+            versions=versions,
+            rounds=rounds,
+        ),
+        "![Texts per second](benchmarks.png)",
+        "",
+        "## Goals",
+        "",
+        *targets(results),
+    ]
+    for group in dict.fromkeys(r.group for r in results if len(r.group) == 3):
+        task, name, backend = group
+        text += ["", f"## {task}, {NAMES[name]}, Keras on {backend}", ""]
+        text += table([r for r in results if r.group == group])
+    starts = [r for r in results if r.group[0] == "start"]
+    if starts:
+        text += ["", "## From the start of the interpreter to the first prediction", ""]
+        text += ["| contender | seconds |", "|---|---|"]
+        text += [
+            f"| {r.name} | {r.rate:.1f} ({min(r.rates):.1f}–{max(r.rates):.1f}) |" for r in starts
+        ]
+    tokenising = [r for r in results if r.group[0] == "tokenise"]
+    if tokenising:
+        text += ["", "## Tokenising", "", "| contender | texts/s |", "|---|---|"]
+        text += [
+            f"| {r.name} | {r.rate:.0f} ({min(r.rates):.0f}–{max(r.rates):.0f}) |"
+            for r in tokenising
+        ]
+    draw(results, docs / "benchmarks.png")
+    (docs / "benchmarks.md").write_text("\n".join(text) + "\n", encoding="utf-8")
