@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import keras
@@ -11,6 +12,7 @@ import numpy as np
 from hub_tasks import presets
 from hub_tasks.errors import PresetFormatError, PresetNotFoundError, received
 from hub_tasks.families import Family
+from hub_tasks.layers import random_weights, to_be_loaded
 from hub_tasks.registry import Registry
 from hub_tasks.version import __version__
 
@@ -68,11 +70,13 @@ class Backbone(keras.Model):
         if data.backbone is None:
             source = data.source.handle if data.source else None
             raise PresetNotFoundError(f"The preset has no backbone. {received(preset=source)}")
-        backbone = BACKBONES[data.family.name](**{**data.backbone, **kwargs}, dtype=dtype)
+        with to_be_loaded() if load_weights else nullcontext():
+            backbone = BACKBONES[data.family.name](**{**data.backbone, **kwargs}, dtype=dtype)
         if load_weights:
             wanted = shapes(backbone.weights)
             absent = wanted.keys() - assign(backbone.weights, data.weights.read(wanted))
             if absent:
+                draw(variable for variable in backbone.weights if variable.path in absent)
                 warnings.warn(
                     f"The preset lacks {', '.join(sorted(absent))}, which are left at random: "
                     "fine-tune before you predict.",
@@ -96,6 +100,13 @@ class Backbone(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Backbone":
         return cls(**config)
+
+
+def draw(variables: Iterable[Any]) -> None:
+    """Gives kernels and embeddings the random values that they would have begun with."""
+    for variable in variables:
+        if variable.path.endswith(("kernel", "embeddings")):
+            variable.assign(random_weights()(variable.shape, dtype=variable.dtype))
 
 
 def shapes(variables: Iterable[Any]) -> dict[str, tuple[int, ...]]:

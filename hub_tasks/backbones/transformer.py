@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from hub_tasks.backbones.backbone import Backbone
-from hub_tasks.layers import PositionEmbedding, TransformerLayer
+from hub_tasks.layers import PositionEmbedding, TransformerLayer, random_weights
 
 
 class TransformerBackbone(Backbone):
@@ -83,10 +83,6 @@ class TransformerBackbone(Backbone):
         self.config = config
 
 
-def _initializer() -> keras.initializers.Initializer:
-    return keras.initializers.TruncatedNormal(stddev=0.02)
-
-
 def _embed(inputs: dict[str, Any], config: dict[str, Any], dtype: Any) -> Any:
     """The sum of token, position and segment vectors, normalised."""
 
@@ -94,7 +90,7 @@ def _embed(inputs: dict[str, Any], config: dict[str, Any], dtype: Any) -> Any:
         return keras.layers.Embedding(
             config[rows],
             config["hidden_dim"],
-            embeddings_initializer=_initializer(),
+            embeddings_initializer=random_weights(),
             dtype=dtype,
             name=name,
         )
@@ -115,7 +111,7 @@ def _pool(x: Any, dtype: Any) -> Any:
     return keras.layers.Dense(
         x.shape[-1],
         activation="tanh",
-        kernel_initializer=_initializer(),
+        kernel_initializer=random_weights(),
         dtype=dtype,
         name="pooled_dense",
     )(x[:, 0])

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from hub_tasks.layers.initializers import random_weights
+
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
 class SelfAttention(keras.layers.Layer):
@@ -42,16 +44,15 @@ class SelfAttention(keras.layers.Layer):
                 f"Received: size={dim}, num_heads={self.num_heads}"
             )
         self.head_dim = dim // self.num_heads
-        initializer = keras.initializers.TruncatedNormal(stddev=0.02)
         self.query_key_value = keras.layers.Dense(
             3 * dim,
-            kernel_initializer=initializer,
+            kernel_initializer=random_weights(),
             dtype=self.dtype_policy,
             name="query_key_value",
         )
         self.query_key_value.build(input_shape)
         self.output_dense = keras.layers.Dense(
-            dim, kernel_initializer=initializer, dtype=self.dtype_policy, name="output"
+            dim, kernel_initializer=random_weights(), dtype=self.dtype_policy, name="output"
         )
         self.output_dense.build(input_shape)
         self.attention_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)

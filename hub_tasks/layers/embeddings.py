@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from hub_tasks.layers.initializers import random_weights
+
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
 class PositionEmbedding(keras.layers.Layer):
@@ -33,7 +35,7 @@ class PositionEmbedding(keras.layers.Layer):
     def build(self, input_shape):
         self.embeddings = self.add_weight(
             shape=(self.max_length, input_shape[-1]),
-            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            initializer=random_weights(),
             name="embeddings",
         )
 

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from hub_tasks.layers.initializers import random_weights
+
 
 def gelu_approximate(x):
     """GELU by its tanh approximation (Hendrycks and Gimpel, 2016)."""
@@ -54,7 +56,7 @@ class FeedForward(keras.layers.Layer):
             return keras.layers.Dense(
                 units,
                 activation=activation,
-                kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+                kernel_initializer=random_weights(),
                 dtype=self.dtype_policy,
                 name=name,
             )

@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from hub_tasks.layers import random_weights
+
 
 def classification_head(
     backbone: keras.Model, num_classes: int, activation: str, dropout: float
@@ -30,7 +32,7 @@ def classification_head(
         keras.layers.Dense(
             num_classes,
             activation=activation,
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            kernel_initializer=random_weights(),
             dtype=policy,
             name="logits",
         ),

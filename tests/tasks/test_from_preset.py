@@ -1,5 +1,6 @@
 """`from_preset`'s contract, and errors that come before any work is lost."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -89,6 +90,20 @@ def test_an_encoder_without_a_head_asks_for_labels(saved, tmp_path):
         hub_tasks.TextClassifier.from_preset(tmp_path / "encoder", num_classes=2)
 
 
+def test_weights_that_are_loaded_are_not_drawn_at_random_first(saved, monkeypatch):
+    drawn = []
+    call = keras.initializers.TruncatedNormal.__call__
+    monkeypatch.setattr(
+        keras.initializers.TruncatedNormal,
+        "__call__",
+        lambda self, shape, dtype=None: drawn.append(tuple(shape)) or call(self, shape, dtype),
+    )
+    hub_tasks.BertBackbone.from_preset(saved)
+    assert drawn == []
+    backbone = hub_tasks.BertBackbone.from_preset(saved, load_weights=False)
+    assert len(drawn) >= len([v for v in backbone.weights if v.path.endswith("kernel")])
+
+
 def test_a_missing_pooler_is_fresh_with_a_warning(minilm, tmp_path):
     from safetensors.numpy import load_file, save_file
 
@@ -99,7 +114,9 @@ def test_a_missing_pooler_is_fresh_with_a_warning(minilm, tmp_path):
         {n: t for n, t in tensors.items() if "pooler" not in n}, tmp_path / "model.safetensors"
     )
     with pytest.warns(UserWarning, match="pooled_dense"):
-        hub_tasks.BertBackbone.from_preset(tmp_path)
+        backbone = hub_tasks.BertBackbone.from_preset(tmp_path)
+    kernel = backbone.get_layer("pooled_dense").get_weights()[0]
+    assert 0.01 < kernel.std() < 0.03
 
 
 @pytest.mark.parametrize(
