@@ -45,6 +45,12 @@ __all__ = [
     "read_windows",
 ]
 
+_ACCEPTED = (
+    "Texts are expected: a list, tuple, NumPy array or pandas column of str, a tf.data.Dataset, "
+    "a Torch DataLoader, a Hugging Face or Grain data set, a generator or a "
+    "keras.utils.PyDataset."
+)
+
 
 def open_data(x: Any, y: Any, sample_weight: Any, batch_size: int) -> Rows | Source:
     """Recognises an input: rows where it is in memory, else a source of rows.
@@ -60,9 +66,8 @@ def open_data(x: Any, y: Any, sample_weight: Any, batch_size: int) -> Rows | Sou
     source: Source
     if x is None or isinstance(x, dict):
         raise DataError(
-            "Texts are expected: a list, tuple, NumPy array or pandas column of str, a "
-            "tf.data.Dataset, a generator or a keras.utils.PyDataset. For data that is already "
-            f"tokenised, build the classifier with `preprocessor=None`. {received(x=x)}"
+            f"{_ACCEPTED} For data that is already tokenised, build the classifier with "
+            f"`preprocessor=None`. {received(x=x)}"
         )
     if is_dataset(x):
         source = TFDataSource(x, batch_size)
@@ -81,11 +86,7 @@ def open_data(x: Any, y: Any, sample_weight: Any, batch_size: int) -> Rows | Sou
     elif hasattr(x, "__iter__") and not isinstance(x, set | frozenset):
         source = IterableSource(x, batch_size)
     else:
-        raise DataError(
-            "Texts are a list, tuple, NumPy array or pandas column of str, a tf.data.Dataset, a "
-            "Torch DataLoader, a Hugging Face or Grain data set, a "
-            f"generator or a keras.utils.PyDataset. {received(type=type(x))}"
-        )
+        raise DataError(f"{_ACCEPTED} {received(type=type(x))}")
     if y is not None or sample_weight is not None:
         raise DataError(
             "Labels and weights come with the texts here: let the data set yield (texts, labels) "

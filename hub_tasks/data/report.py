@@ -15,7 +15,8 @@ class RunReport:
         texts: how many were computed, a text once for every epoch.
         tokens: how many real tokens were computed.
         padded_tokens: how many were computed, padding included.
-        truncated: how many texts were cut to `sequence_length`, each counted once.
+        truncated: how many texts were cut to `sequence_length`; those of a stream are
+            counted in every epoch, others once.
         longest: the longest text in tokens, special tokens included.
         shapes: the shapes `(rows, tokens)` of the batches; a backend that compiles does so
             once for each.

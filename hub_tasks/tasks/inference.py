@@ -3,12 +3,13 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import keras
 import numpy as np
 
-from hub_tasks.data import LabelSpace, Rows, RunReport, feed, open_data
+from hub_tasks.data import LabelSpace, Rows, RunReport, Source, feed, open_data
 from hub_tasks.errors import DataError
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
 from hub_tasks.tasks.progress import Progress, Stopwatch, warn_of_truncation
@@ -61,8 +62,16 @@ class InferenceTask(RealRowsModel):
                 x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
             )
         size = batch_size or BATCH_SIZE
+        opened = open_data(x, None, None, size)
+        if isinstance(opened, Rows) and steps:
+            opened = Rows(tuple(column[: steps * size] for column in opened.texts))
+        if isinstance(opened, Source) and opened.endless and steps is None:
+            raise DataError(
+                "The data set never ends: say how many batches to read with `steps=`, or take "
+                "outputs one by one from `predict_iter`. Received: steps=None"
+            )
         window = None if callbacks else _WINDOW * size  # callbacks see one prediction, not many
-        parts = list(self._predict_windows(x, size, window, verbose, steps, callbacks))
+        parts = list(self._predict_windows(opened, size, window, verbose, steps, callbacks))
         empty = np.zeros((0, *self.output_shape[1:]), "float32")
         return np.concatenate(parts) if parts else empty
 
@@ -71,8 +80,8 @@ class InferenceTask(RealRowsModel):
     ) -> Iterator[np.ndarray]:
         """Yields the outputs of one text after another, in the order of the texts.
 
-        Holds no more than two windows of texts in memory, so `x` may be a stream of any
-        length.
+        Holds no more than three windows of texts in memory, so `x` may be a stream of any
+        length, or without end.
 
         Args:
             x: texts, as in `predict`.
@@ -83,25 +92,31 @@ class InferenceTask(RealRowsModel):
 
         Yields:
             `(num_classes,)`, float32, for each text.
+
+        Example:
+
+        >>> import itertools, hub_tasks
+        >>> clf = hub_tasks.TextClassifier.from_preset("bert_tiny_en_sentiment")
+        >>> lines = itertools.repeat("a fine film")
+        >>> next(clf.predict_iter(lines, window=64)).shape
+        (2,)
         """
         if self.preprocessor is None:
             raise DataError("`predict_iter` takes texts, and this classifier has no preprocessor.")
         size = batch_size or BATCH_SIZE
-        for part in self._predict_windows(x, size, window or _WINDOW * size, verbose):
-            yield from part
+        opened = open_data(x, None, None, size)
+        parts = self._predict_windows(opened, size, window or _WINDOW * size, verbose)
+        return chain.from_iterable(parts)
 
     def _predict_windows(
         self,
-        x: Any,
+        opened: Rows | Source,
         size: int,
         window: int | None,
         verbose: Any,
         steps: int | None = None,
         callbacks: Any = None,
     ) -> Iterator[np.ndarray]:
-        opened = open_data(x, None, None, size)
-        if isinstance(opened, Rows) and steps:
-            opened = Rows(tuple(column[: steps * size] for column in opened.texts))
         report = RunReport()
         watch = Progress(len(opened) if isinstance(opened, Rows) else None, size, verbose)
         reader = self._reader("predict", size, report)
@@ -111,6 +126,7 @@ class InferenceTask(RealRowsModel):
                     feed(batches), verbose=0, callbacks=watched(callbacks, watch, True)
                 )
                 watch.settle(report)
+                self._warn_of_truncation(report)
                 yield batches.restore(outputs)
             watch.finish(report.texts)
 
@@ -141,7 +157,9 @@ class InferenceTask(RealRowsModel):
 
 def watched(callbacks: Any, watch: Stopwatch, texts: Any) -> Any:
     """Callbacks with the stopwatch before them; as they are where no texts are computed."""
-    if texts is None or isinstance(callbacks, keras.callbacks.CallbackList):
+    if texts is None:
         return callbacks
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = callbacks.callbacks
     given = callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []
     return [watch, *given]

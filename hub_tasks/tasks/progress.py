@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -31,9 +32,20 @@ class Stopwatch(keras.callbacks.Callback):
 
 
 class TrainingStopwatch(Stopwatch):
-    """Times training steps."""
+    """Times training steps.
+
+    Args:
+        after_epoch: called after each epoch.
+    """
+
+    def __init__(self, after_epoch: Callable[[], None]):
+        super().__init__()
+        self._after_epoch = after_epoch
 
     on_train_batch_begin, on_train_batch_end = Stopwatch._begin, Stopwatch._end
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._after_epoch()
 
 
 class TestStopwatch(Stopwatch):

@@ -50,9 +50,14 @@ class Reader:
         self._known, self._report = known, report
 
     def labelled(
-        self, opened: Rows | Source, class_weight: Any = None, shuffle: bool = False
+        self, opened: Rows | Source, class_weight: Any = None, order: str = "by_length"
     ) -> MemoryBatches | StreamBatches:
-        """Batches with targets, for training and evaluation."""
+        """Batches with targets, for training and evaluation.
+
+        Args:
+            class_weight: as in `Task.fit`.
+            order: of rows in memory, see `MemoryBatches`.
+        """
         if isinstance(opened, Source):
             if class_weight is not None:
                 self._labels.weights(class_weight, None)
@@ -72,7 +77,7 @@ class Reader:
             weights,
             self._packer,
             self._batch_size,
-            "shuffled" if shuffle else "given",
+            order,
             self._plan,
             self._report,
         )
@@ -86,11 +91,6 @@ class Reader:
             window: texts in a window; None for all.
             batches: how many batches of a source to read; None for all.
         """
-        if isinstance(opened, Source) and opened.endless and batches is None and window is None:
-            raise DataError(
-                "The data set never ends: say how many batches to read with `steps=`. "
-                "Received: steps=None"
-            )
         window = window or 1 << 62
         widths: tuple[int, ...] = ()
 

@@ -47,8 +47,9 @@ class Task(InferenceTask):
 
         Args:
             x: texts: a list, tuple, NumPy array or pandas column; a tuple of two columns
-                for pairs; or a `tf.data.Dataset`, a generator or a
-                `keras.utils.PyDataset` that yields `(texts, labels)`.
+                for pairs; or a `tf.data.Dataset`, a Torch `DataLoader`, a Hugging Face or
+                Grain data set, a generator or a `keras.utils.PyDataset` that yields
+                `(texts, labels)`.
             y: label names or ids; lists of them, or an indicator matrix, for several per
                 text; numbers for regression.
             class_weight: weights by label name or id, or "balanced".
@@ -59,7 +60,8 @@ class Task(InferenceTask):
         """
         passes = epochs - initial_epoch
         size = batch_size or BATCH_SIZE
-        report, watch = RunReport(), TrainingStopwatch()
+        report = RunReport()
+        watch = TrainingStopwatch(lambda: self._warn_of_truncation(report))
         read: list[Any] = []
         if self.preprocessor is None:
             data = self._tokenised_training(
@@ -71,7 +73,9 @@ class Task(InferenceTask):
             train, held_out = self._open_training(x, y, sample_weight, validation_split, size)
             if validation_data is not None:
                 held_out = _open_validation(validation_data, validation_batch_size or size)
-            batches = self._reader("fit", size, report).labelled(train, class_weight, shuffle)
+            batches = self._reader("fit", size, report).labelled(
+                train, class_weight, "shuffled" if shuffle else "given"
+            )
             read.append(batches)
             data = {"x": feed(batches, passes, steps_per_epoch), "shuffle": False}
             if held_out is not None:
@@ -152,11 +156,11 @@ class Task(InferenceTask):
         by_class = None
         if class_weight is not None and y is None:
             # Keras itself applies them to a stream, since it alone sees the labels.
-            by_class = dict(enumerate(self.label_space.weights(class_weight, None)))
+            by_class = dict(enumerate(self.label_space.weights(class_weight, None).tolist()))
+        x, y, weights = self._tokenised(x, y, class_weight, weights)
         if isinstance(validation, tuple) and len(validation) > 1:
             vx, vy, vw = (*validation, None)[:3]
             validation = self._tokenised(vx, vy, None, vw)
-        x, y, weights = self._tokenised(x, y, class_weight, weights)
         return {
             "x": x,
             "y": y,

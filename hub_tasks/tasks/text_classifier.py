@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from hub_tasks.backbones import BACKBONES, Backbone, assign, shapes
 from hub_tasks.data import LabelSpace, looks_multi_label
 from hub_tasks.errors import DataError, PresetFormatError, received
 from hub_tasks.families import Family
+from hub_tasks.layers import to_be_loaded
 from hub_tasks.presets.schema import infer_problem_type
 from hub_tasks.registry import Registry
 from hub_tasks.tasks import persistence, recipe
@@ -148,8 +150,10 @@ class TextClassifier(Task):
         if backbone is None:
             check_vocabulary(data, preset)
             backbone = BACKBONES[data.family.name].from_data(data, load_weights, dtype)
-        clf = cls(backbone, preprocessor=preprocessor, **head)
-        if load_weights and labels is None and num_classes is None:
+        saved_head = load_weights and labels is None and num_classes is None
+        with to_be_loaded() if saved_head else nullcontext():
+            clf = cls(backbone, preprocessor=preprocessor, **head)
+        if saved_head:
             head_weights = clf.head_variables()
             assign(head_weights, data.head.weights.read(shapes(head_weights)))
         clf.preset_source = data.source

@@ -163,6 +163,54 @@ def test_predict_iter_reads_a_stream_as_it_goes(clf):
     assert len(first) == 20
 
 
+class Stream(keras.utils.PyDataset):
+    """The same batch of two texts over and over."""
+
+    def __init__(self, batch, num_batches):
+        super().__init__()
+        self.batch, self._num_batches = batch, num_batches
+
+    @property
+    def num_batches(self):
+        return self._num_batches
+
+    def __getitem__(self, index):
+        return self.batch
+
+
+def test_predict_wants_an_end_and_predict_iter_does_not(clf):
+    endless = Stream((["good film", "bad"],), None)
+    with pytest.raises(DataError, match=r"never ends.*`steps=`.*predict_iter"):
+        clf.predict(endless, verbose=0)
+    assert clf.predict(endless, steps=3, verbose=0).shape == (6, 2)
+    assert len(list(itertools.islice(clf.predict_iter(endless, window=4), 30))) == 30
+
+
+def test_predict_iter_refuses_bad_input_at_once(clf):
+    with pytest.raises(DataError, match="Texts are expected"):
+        clf.predict_iter(5)
+
+
+def test_streams_are_told_of_cut_texts_before_the_run_is_over(clf):
+    told_at = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            told_at.append(len(caught))
+
+    data = Stream((["good " * 40, "bad"], ["positive", "negative"]), 2)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("always", message=".*of the texts")
+        clf.fit(data, epochs=3, callbacks=[Watch()], verbose=0)
+    assert told_at == [0, 1, 1]
+
+
+def test_a_list_of_callbacks_of_keras_reports_as_well(clf):
+    clf.fit(MANY, IDS, callbacks=keras.callbacks.CallbackList([]), verbose=0)
+    assert clf.last_run.texts == 43
+
+
 def test_predict_iter_needs_a_preprocessor(clf):
     bare = type(clf)(clf.backbone, 2)
     with pytest.raises(DataError, match="no preprocessor"):

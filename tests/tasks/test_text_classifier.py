@@ -91,6 +91,15 @@ def test_several_labels_per_text_are_recognised(labels):
     assert "binary_accuracy" in clf.evaluate(TEXTS, labels, return_dict=True, verbose=0)
 
 
+def test_several_labels_are_recognised_in_data_that_is_tokenised():
+    texts = tiny_classifier(labels=EMOTIONS)
+    clf = type(texts)(texts.backbone, labels=EMOTIONS)
+    inputs = texts.preprocessor(TEXTS)
+    held_out = {key: array[:2] for key, array in inputs.items()}, MATRIX[:2]
+    clf.fit(inputs, MATRIX, validation_data=held_out, verbose=0)
+    assert clf.problem_type == "multi_label_classification"
+
+
 def test_multi_label_loss_is_binary_cross_entropy():
     clf = tiny_classifier(labels=EMOTIONS, problem_type="multi_label_classification")
     logits = clf.predict(TEXTS, verbose=0).astype("float64")
