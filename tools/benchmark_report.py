@@ -7,6 +7,15 @@ import platform
 from collections.abc import Sequence
 from typing import Any
 
+# The card's peak in teraflops, dense: float32 without tensor cores, bfloat16 (NVIDIA's data sheets).
+PEAKS = {
+    "H200": {"float32": 67.0, "bfloat16": 989.0},
+    "H100 PCIe": {"float32": 51.0, "bfloat16": 756.0},
+    "H100": {"float32": 67.0, "bfloat16": 989.0},
+    "A100": {"float32": 19.5, "bfloat16": 312.0},
+    "L40S": {"float32": 91.6, "bfloat16": 362.0},
+    "L4": {"float32": 30.3, "bfloat16": 121.0},
+}
 NAMES = {"sst2": "SST-2 sentences", "trec6": "TREC questions", "imdb_long": "IMDb reviews"}
 HEAD = """# Benchmarks
 
@@ -16,31 +25,48 @@ Written by `make bench`; every figure below is of one run.
 - Machine: {machine}, {cores} cores
 - {versions}
 - {rounds} rounds in which the contenders take turns; the median, and the least and the most in brackets.
-- The same weights (MiniLM-L6 under a fixed head of two labels), float32, batches of 32, all cores, and no setting of threads.
-- keras-nlp pads every text to 512 tokens by default, and gets fewer of the texts in a round: its time for a text does not depend on which. "tuned" pads to the longest text of the set.
+- The same weights (MiniLM-L6 under a fixed head of two labels), batches of 32, all cores, and no setting of threads. All compute in float32 but "hub_tasks auto", which is `dtype="auto"`.
+- keras-nlp pads every text to 512 tokens by default, and gets fewer of the texts in a round, and those of SST-2 alone: its time for a text does not depend on which. "tuned" pads to the longest text of the set.
 - Every worker has run the same texts once before it is timed, so compilation is not in these figures; start-up is measured apart.
-- "of the limit": floating-point operations of the encoder for real tokens alone, as a share of what the machine reaches in matrix products of the same shapes in the same process; training counts three times a prediction.
+- "of the limit": floating-point operations of the encoder for real tokens alone, as a share of what the machine reaches in matrix products of the same shapes and dtype in the same process; training counts three times a prediction.
 - "differs": the largest difference of a logit from the `transformers` loop's. keras-nlp computes GELU by its tanh approximation, and cannot be told otherwise.
 """
 
 
-def table(results: Sequence[Any]) -> list[str]:
-    rows = [
-        "| contender | texts/s | of the limit | peak memory | differs |",
-        "|---|---|---|---|---|",
-    ]
-    limits = {r.backend: r.limit for r in results if r.limit}
+def shares(results: Sequence[Any]) -> dict[int, float]:
+    """The share of the machine's limit that each result reached, by its `id`."""
+    limits = {(r.backend, r.dtype): r.limit for r in results if r.limit}
+    found = {}
+    for r in results:
+        limit = r.limit or limits.get((r.backend or "torch", r.dtype))
+        if limit and r.flops and r.rates:
+            found[id(r)] = r.flops * r.rate / r.texts / limit
+    return found
+
+
+def table(results: Sequence[Any], card: str) -> list[str]:
+    """A row for each contender; two columns more where a graphics card computed."""
+    columns = ["contender", "texts/s", "of the limit", "peak memory", "differs"]
+    peak = next((peak for name, peak in PEAKS.items() if name in card), {}) if card else {}
+    columns += ["tokens/s", "of the card's peak"] if card else []
+    rows = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    share = shares(results)
     for r in results:
         if r.problem:
-            rows.append(f"| {r.name} | failed: {r.problem.replace('|', '/')} | | | |")
+            rows.append(f"| {r.name} | failed: {r.problem.replace('|', '/')} |")
             continue
-        limit = limits.get(r.backend)
-        share = f"{r.flops * r.rate / r.texts / limit:.0%}" if limit else ""
-        differs = "" if r.difference is None else f"{r.difference:.0e}"
-        rows.append(
-            f"| {r.name} | {r.rate:.1f} ({min(r.rates):.1f}–{max(r.rates):.1f}) | {share} "
-            f"| {r.memory:.1f} GB | {differs} |"
-        )
+        cells = [
+            r.name if r.dtype == "float32" else f"{r.name}: {r.dtype}",
+            f"{r.rate:.1f} ({min(r.rates):.1f}–{max(r.rates):.1f})",
+            f"{share[id(r)]:.0%}" if id(r) in share and r.contender != "TF-IDF" else "",
+            f"{r.memory:.1f} GB",
+            "" if r.difference is None else f"{r.difference:.0e}",
+        ]
+        if card:
+            reached = r.flops * r.rate / r.texts / 1e12
+            cells.append(f"{r.tokens * r.rate / r.texts:.0f}")
+            cells.append(f"{reached / peak[r.dtype]:.1%}" if r.dtype in peak else "")
+        rows.append("| " + " | ".join(cells) + " |")
     return rows
 
 
@@ -86,8 +112,19 @@ def targets(results: Sequence[Any]) -> list[str]:
             1.4 if task == "predict" else 1.1,
             max(best, default=None),
         )
-    both = [rate.get(("predict", c, "torch")) for c in ("hub_tasks", "transformers loop")]
-    row("predict, `transformers` loop, Torch", 1.15, ratio(*both))
+    ours, auto, loop, pipeline = (
+        rate.get(("predict", c, "torch"))
+        for c in ("hub_tasks", "hub_tasks auto", "transformers loop", "transformers pipeline")
+    )
+    row("predict, `transformers` loop, Torch", 1.15, ratio(ours, loop))
+    row("predict, `transformers` pipeline, ours `auto` on Torch", 3, ratio(auto, pipeline))
+    predicted = [r for r in results if r.group[:2] == ("predict", "sst2")]
+    reached = shares(predicted)
+    of_limit = [
+        reached[id(r)] for r in predicted if r.contender == "hub_tasks" and id(r) in reached
+    ]
+    row("predict, the matrix-product limit, best backend", 0.65, max(of_limit, default=None))
+    row("predict, the matrix-product limit, worst backend", 0.45, min(of_limit, default=None))
     for b in backends:
         share = ratio(start.get(("hub_tasks", b)), start.get(("keras-nlp", b)))
         row(f"start to first prediction, keras-nlp, {b}", 0.5, share, "share")
@@ -123,7 +160,12 @@ def draw(results: Sequence[Any], path: pathlib.Path) -> None:
 
 
 def write(
-    results: Sequence[Any], rounds: int, versions: str, command: str, docs: pathlib.Path
+    results: Sequence[Any],
+    rounds: int,
+    versions: str,
+    command: str,
+    card: str,
+    docs: pathlib.Path,
 ) -> None:
     """Writes benchmarks.md and benchmarks.png."""
     cpuinfo = pathlib.Path("/proc/cpuinfo")
@@ -133,7 +175,7 @@ def write(
     text = [
         HEAD.format(
             command=command,
-            machine=machine,
+            machine=f"{machine}, {card}" if card else machine,
             cores=os.cpu_count(),
             versions=versions,
             rounds=rounds,
@@ -147,7 +189,7 @@ def write(
     for group in dict.fromkeys(r.group for r in results if len(r.group) == 3):
         task, name, backend = group
         text += ["", f"## {task}, {NAMES[name]}, Keras on {backend}", ""]
-        text += table([r for r in results if r.group == group])
+        text += table([r for r in results if r.group == group], card)
     starts = [r for r in results if r.group[0] == "start"]
     if starts:
         text += ["", "## From the start of the interpreter to the first prediction", ""]

@@ -20,7 +20,9 @@ Run = Callable[[list[str], list[int]], Any]
 def hub_tasks_run(job: dict[str, Any]) -> Run:
     import hub_tasks
 
-    clf = hub_tasks.TextClassifier.from_preset(job["preset"])
+    dtype = "auto" if job["contender"] == "hub_tasks auto" else None
+    clf = hub_tasks.TextClassifier.from_preset(job["preset"], dtype=dtype)
+    job["dtype"] = clf.backbone.dtype_policy.compute_dtype
     if job["task"] == "fit":
         return lambda texts, labels: clf.fit(texts, labels, batch_size=BATCH, verbose=0)
     return lambda texts, _: clf.predict(texts, batch_size=BATCH, verbose=0)
@@ -41,7 +43,8 @@ def keras_nlp_run(job: dict[str, Any]) -> Run:
     return lambda texts, _: clf.predict(np.array(texts), batch_size=BATCH, verbose=0)
 
 
-def _transformers(job: dict[str, Any]) -> tuple[Any, Any]:
+def _transformers(job: dict[str, Any]) -> tuple[Any, Any, str]:
+    """The model, its tokenizer, and the device that the model is on."""
     import torch
     import transformers
 
@@ -50,17 +53,19 @@ def _transformers(job: dict[str, Any]) -> tuple[Any, Any]:
     with torch.no_grad():
         model.classifier.weight.copy_(torch.tensor(head["kernel"].T))
         model.classifier.bias.copy_(torch.tensor(head["bias"]))
-    return model, transformers.AutoTokenizer.from_pretrained(job["encoder"])
+    device = "cuda" if job["gpu"] else "cpu"
+    return model.to(device), transformers.AutoTokenizer.from_pretrained(job["encoder"]), device
 
 
 def transformers_loop_run(job: dict[str, Any]) -> Run:
     import torch
 
-    model, tokenizer = _transformers(job)
+    model, tokenizer, device = _transformers(job)
     optimizer = torch.optim.AdamW(model.parameters(), 5e-5)
 
     def encoded(texts: list[str]) -> Any:
-        return tokenizer(texts, padding=True, truncation=True, max_length=512, return_tensors="pt")
+        batch = tokenizer(texts, padding=True, truncation=True, max_length=512, return_tensors="pt")
+        return batch.to(device)
 
     def predict(texts: list[str], _: Any) -> np.ndarray:
         model.eval()
@@ -68,16 +73,18 @@ def transformers_loop_run(job: dict[str, Any]) -> Run:
             parts = [
                 model(**encoded(texts[i : i + BATCH])).logits for i in range(0, len(texts), BATCH)
             ]
-        return torch.cat(parts).numpy()
+        return torch.cat(parts).cpu().numpy()
 
     def fit(texts: list[str], labels: list[int]) -> None:
         model.train()
         for i in range(0, len(texts), BATCH):
-            targets = torch.tensor(labels[i : i + BATCH])
+            targets = torch.tensor(labels[i : i + BATCH], device=device)
             loss = model(**encoded(texts[i : i + BATCH]), labels=targets).loss
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     return fit if job["task"] == "fit" else predict
 
@@ -85,9 +92,11 @@ def transformers_loop_run(job: dict[str, Any]) -> Run:
 def transformers_pipeline_run(job: dict[str, Any]) -> Run:
     import transformers
 
-    model, tokenizer = _transformers(job)
-    pipe = transformers.pipeline("text-classification", model=model, tokenizer=tokenizer)
-    return lambda texts, _: pipe(texts)
+    model, tokenizer, device = _transformers(job)
+    pipe = transformers.pipeline(
+        "text-classification", model=model, tokenizer=tokenizer, device=device
+    )
+    return lambda texts, _: pipe(texts, truncation=True)
 
 
 def tfidf_run(job: dict[str, Any]) -> Run:
@@ -120,6 +129,7 @@ def rust_tokenizer_run(job: dict[str, Any]) -> Run:
 
 CONTENDERS: dict[str, Callable[[dict[str, Any]], Run]] = {
     "hub_tasks": hub_tasks_run,
+    "hub_tasks auto": hub_tasks_run,
     "keras-nlp": keras_nlp_run,
     "keras-nlp tuned": keras_nlp_run,
     "transformers loop": transformers_loop_run,
@@ -130,13 +140,15 @@ CONTENDERS: dict[str, Callable[[dict[str, Any]], Run]] = {
 }
 
 
-def matrix_product_limit(tokens: int = 1024, dim: int = 384, inner: int = 1536) -> float:
+def matrix_product_limit(
+    dtype: str, tokens: int = 1024, dim: int = 384, inner: int = 1536
+) -> float:
     """Floating-point operations a second of the encoder's matrix products, on the backend."""
     import keras
     from keras import ops
 
     shapes = [(dim, 3 * dim), (dim, dim), (dim, inner), (inner, dim)]
-    pairs = [(ops.ones((tokens, k)), ops.ones((k, n))) for k, n in shapes]
+    pairs = [(ops.ones((tokens, k), dtype), ops.ones((k, n), dtype)) for k, n in shapes]
     multiply = ops.matmul
     if keras.backend.backend() == "jax":
         import jax
@@ -174,9 +186,9 @@ def main() -> None:
     print(json.dumps(ready), file=answers)
     for line in sys.stdin:
         if line.strip() == "finish":
-            end = {"memory": peak_memory()}
-            if job["contender"] == "hub_tasks":
-                end["limit"] = matrix_product_limit()
+            end: dict[str, Any] = {"memory": peak_memory()}
+            if "dtype" in job:
+                end |= {"dtype": job["dtype"], "limit": matrix_product_limit(job["dtype"])}
             print(json.dumps(end), file=answers)
             return
         began = time.perf_counter()

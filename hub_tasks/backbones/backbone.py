@@ -42,7 +42,8 @@ class Backbone(keras.Model):
         Args:
             preset: a built-in name, a directory, an `hf://` or a `kaggle://` handle.
             load_weights: False leaves the weights at random.
-            dtype: a Keras dtype or dtype policy; None for Keras's current policy.
+            dtype: a Keras dtype or dtype policy; "auto" for bfloat16 where this machine is
+                measured to be faster in it, else float32; None for Keras's current policy.
             **kwargs: entries of the configuration to override.
 
         Raises:

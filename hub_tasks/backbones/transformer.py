@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from hub_tasks.backbones.backbone import Backbone
+from hub_tasks.backbones.precision import auto_dtype
 from hub_tasks.layers import PositionEmbedding, TransformerLayer, random_weights
 
 
@@ -22,7 +23,7 @@ class TransformerBackbone(Backbone):
         num_segments: the number of segment ids.
         activation: of the feed-forward blocks.
         layer_norm_epsilon: added to the variance in layer normalisation.
-        dtype: a Keras dtype or dtype policy.
+        dtype: a Keras dtype or dtype policy, or "auto", see `auto_dtype`.
         name, trainable: as in Keras.
 
     Inputs:
@@ -62,6 +63,8 @@ class TransformerBackbone(Backbone):
             "activation": activation,
             "layer_norm_epsilon": layer_norm_epsilon,
         }
+        if dtype == "auto":
+            dtype = auto_dtype(hidden_dim, intermediate_dim, num_heads)
         inputs = {
             key: keras.Input((None,), dtype="int32", name=key)
             for key in ("token_ids", "segment_ids", "padding_mask")

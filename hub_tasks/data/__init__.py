@@ -17,7 +17,7 @@ from hub_tasks.data.report import RunReport
 from hub_tasks.data.rows import Rows, Source
 from hub_tasks.data.tf_data import TFDataSource, is_dataset, is_tensorflow, map_texts
 from hub_tasks.data.torch_data import DataLoaderSource, is_data_loader
-from hub_tasks.data.windows import map_ahead, read_windows
+from hub_tasks.data.windows import read_ahead, read_windows
 from hub_tasks.errors import DataError, received
 
 __all__ = [
@@ -36,11 +36,11 @@ __all__ = [
     "is_pair",
     "is_tensorflow",
     "looks_multi_label",
-    "map_ahead",
     "map_texts",
     "open_data",
     "original_errors",
     "plan_widths",
+    "read_ahead",
     "read_columns",
     "read_windows",
 ]

@@ -9,8 +9,9 @@ import numpy as np
 
 from hub_tasks.data.buckets import LADDER, width_for
 from hub_tasks.data.packing import Packer
-from hub_tasks.data.report import RunReport
+from hub_tasks.data.report import RunReport, Shape
 from hub_tasks.data.rows import Rows, Source
+from hub_tasks.data.windows import read_ahead
 from hub_tasks.errors import DataError
 
 _CHUNK = 8192  # texts tokenised at a time; lists of ids take ten times the room of an array
@@ -181,6 +182,7 @@ class StreamBatches:
 
     Attributes:
         num_batches: how many batches a pass has, where that is known.
+        ahead: whether a thread reads a batch before it is asked for.
         error: what ended a pass early; see `original_errors`.
         widths: what batches are padded to.
     """
@@ -204,12 +206,13 @@ class StreamBatches:
         self._running: Iterator[Batch] | None = None
         self._first: Batch | None = None
         self._taken = 0
+        self.ahead = source.restartable
         self.error: Exception | None = None
 
     def __iter__(self) -> Iterator[Batch]:
         """A pass. A source that is read once goes on where it stood, its first batch kept."""
         if self.restartable or self._running is None:
-            self._running, self._taken, self._first = self._pass(), 0, None
+            self._running, self._taken, self._first = self._counted(), 0, None
         elif self._taken == 1 and self._first is not None:
             yield self._first
         for batch in self._running:
@@ -217,7 +220,15 @@ class StreamBatches:
             self._taken += 1
             yield batch
 
-    def _pass(self) -> Iterator[Batch]:
+    def _counted(self) -> Iterator[Batch]:
+        """A pass whose batches are counted when they are taken."""
+        batches = read_ahead(self._pass()) if self.ahead else self._pass()
+        for batch, shape, lengths in batches:
+            self._report.count_lengths(lengths, self._packer.sequence_length)
+            self._report.count_batch(shape, np.minimum(lengths, self._packer.sequence_length))
+            yield batch
+
+    def _pass(self) -> Iterator[tuple[Batch, Shape, np.ndarray]]:
         row = 0
         try:
             for rows in self.source.batches():
@@ -230,18 +241,16 @@ class StreamBatches:
             self.error = error
             raise
 
-    def _batch(self, rows: Rows, start: int) -> Batch:
+    def _batch(self, rows: Rows, start: int) -> tuple[Batch, Shape, np.ndarray]:
+        """Also the shape of the batch, and the lengths of its rows before they are cut."""
         targets, weights = self._encode(rows, start)
         columns = [TokenColumn(c, self._tokenize, self._report) for c in rows.texts]
         lengths = self._packer.lengths([column.lengths for column in columns])
         width = width_for(lengths.max(), self.widths, self._packer.sequence_length)
         self._height = max(self._height, len(rows))
-        self._report.count_lengths(lengths, self._packer.sequence_length)
-        self._report.count_batch(
-            (self._height, width), np.minimum(lengths, self._packer.sequence_length)
-        )
-        return _assemble(
+        batch = _assemble(
             self._packer.pack(list(zip(*columns, strict=True)), width, self._height),
             targets,
             np.ones(len(rows), "float32") if weights is None else weights,
         )
+        return batch, (self._height, width), lengths

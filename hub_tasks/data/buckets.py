@@ -6,6 +6,7 @@ import numpy as np
 
 COUNT = 4  # widths in a run
 LADDER = (32, 64, 128, 256)  # for streams, whose lengths are not known beforehand
+_GRID = ((64, 4), (128, 8), (256, 16), (512, 32))  # up to which length, multiples of what
 
 
 def width_for(length: int, widths: Sequence[int], limit: int) -> int:
@@ -63,5 +64,5 @@ def plan_widths(
 
 def _round_up(length: int, limit: int) -> int:
     """Few candidates, so that different data in one process meet in the same widths."""
-    step = 8 if length <= 128 else 16 if length <= 256 else 32 if length <= 512 else 128
+    step = next((step for top, step in _GRID if length <= top), 128)
     return min(-(-max(length, 1) // step) * step, limit)

@@ -61,6 +61,7 @@ def feed(batches: MemoryBatches | StreamBatches, passes: int = 1, steps: int | N
     """
     if isinstance(batches, StreamBatches) and steps is None:
         _bound(batches, passes)
+        batches.ahead = True  # all of it will be asked for
     unknown = batches.num_batches is None
     repeat = unknown and passes > 1 and batches.restartable
     if keras.backend.backend() == "tensorflow":

@@ -1,8 +1,8 @@
 """Windows: a bounded number of rows at a time, read ahead of those who compute."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hub_tasks.data.rows import Rows, Source
 from hub_tasks.errors import DataError
@@ -44,15 +44,11 @@ def read_windows(opened: Rows | Source, rows: int, batches: int | None = None) -
         raise DataError("The data set is empty: it yielded no texts.")
 
 
-def map_ahead(function: Callable[[Rows], T], windows: Iterator[Rows]) -> Iterator[T]:
-    """Maps windows, one ahead of who takes the results, in a thread of its own."""
-
-    def following() -> T | None:
-        window = next(windows, None)
-        return None if window is None else function(window)
-
-    with ThreadPoolExecutor(1, "hub_tasks-windows") as pool:
-        coming = pool.submit(following)
-        while (result := coming.result()) is not None:
-            coming = pool.submit(following)
-            yield result
+def read_ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items, of which a thread makes the next one while the last is in use."""
+    end: Any = object()
+    with ThreadPoolExecutor(1, "hub_tasks-reading") as pool:
+        coming = pool.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, items, end)
+            yield item

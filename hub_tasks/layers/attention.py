@@ -59,9 +59,9 @@ class SelfAttention(keras.layers.Layer):
 
     def call(self, x, padding_mask=None, training=False):
         batch, length = ops.shape(x)[0], ops.shape(x)[1]
-        heads = ops.reshape(
-            self.query_key_value(x), (batch, length, 3, self.num_heads, self.head_dim)
-        )
+        # With one axis of tokens XLA need transpose nothing for the gradients of the kernels.
+        projected = self.query_key_value(ops.reshape(x, (-1, x.shape[-1])))
+        heads = ops.reshape(projected, (batch, length, 3, self.num_heads, self.head_dim))
         query, key, value = heads[:, :, 0], heads[:, :, 1], heads[:, :, 2]
         mask = None
         if padding_mask is not None:
@@ -71,7 +71,8 @@ class SelfAttention(keras.layers.Layer):
             joined = self._attend(query, key, value, mask, training)
         else:
             joined = ops.dot_product_attention(query, key, value, mask=mask)
-        return self.output_dense(ops.reshape(joined, (batch, length, -1)))
+        output = self.output_dense(ops.reshape(joined, (-1, x.shape[-1])))
+        return ops.reshape(output, (batch, length, x.shape[-1]))
 
     def _attend(self, query, key, value, mask, training):
         scores = ops.einsum("bqhd,bkhd->bhqk", query / self.head_dim**0.5, key)

@@ -69,7 +69,9 @@ class FeedForward(keras.layers.Layer):
         self.output_dense.build((*input_shape[:-1], self.intermediate_dim))
 
     def call(self, x):
-        return self.output_dense(self.intermediate(x))
+        # With one axis of tokens XLA need transpose nothing for the gradients of the kernels.
+        tokens = ops.reshape(x, (-1, x.shape[-1]))
+        return ops.reshape(self.output_dense(self.intermediate(tokens)), ops.shape(x))
 
     def compute_output_shape(self, input_shape):
         return input_shape

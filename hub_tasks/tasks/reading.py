@@ -15,8 +15,8 @@ from hub_tasks.data import (
     StreamBatches,
     TokenColumn,
     check_sample_weight,
-    map_ahead,
     plan_widths,
+    read_ahead,
     read_windows,
 )
 from hub_tasks.errors import DataError
@@ -104,7 +104,7 @@ class Reader:
             arguments = self._packer, self._batch_size, "by_length", plan, self._report, height
             return MemoryBatches(self._columns(rows), None, None, *arguments)
 
-        return map_ahead(prepare, read_windows(opened, window, batches))
+        return read_ahead(map(prepare, read_windows(opened, window, batches)))
 
     def _columns(self, rows: Rows) -> list[TokenColumn]:
         return [TokenColumn(column, self._tokenize, self._report) for column in rows.texts]

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from hub_tasks.tasks.adamw import AdamW
+
 _WARMUP = 0.1  # share of the steps
 
 
@@ -57,7 +59,7 @@ def auto_optimizer(hidden_dim: int, variable_dtype: str) -> keras.optimizers.Opt
     # Keras cannot clip TensorFlow's sparse gradients of variables in half precision.
     clipnorm = 1.0 if variable_dtype in ("float32", "float64") else None
     schedule = WarmupLinearDecay(peak_learning_rate(hidden_dim))
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.01, global_clipnorm=clipnorm)
+    optimizer = AdamW(schedule, weight_decay=0.01, global_clipnorm=clipnorm)
     for name in ("start", "steps", "warmup"):
         setattr(schedule, name, optimizer.add_variable((), dtype="int32", name=f"schedule_{name}"))
     optimizer.schedule = schedule

@@ -135,7 +135,9 @@ class TextClassifier(Task):
             backbone: used in place of the preset's.
             preprocessor: used in place of the preset's; None for tokenised data.
             sequence_length: the most tokens of a text, special tokens included.
-            dtype: a Keras dtype or dtype policy for the backbone.
+            dtype: a Keras dtype or dtype policy for the backbone, or "auto": bfloat16 where
+                this machine is measured to be faster in it, else float32. The head computes
+                in float32.
             **kwargs: `dropout`, `activation`, `name`, as in the constructor.
 
         Raises:

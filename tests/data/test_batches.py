@@ -1,5 +1,7 @@
 """Batches of rows in memory and of streams, and what Keras's trainer gets of them."""
 
+import time
+
 import keras
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from hub_tasks.data import (
     open_data,
     original_errors,
     plan_widths,
+    read_ahead,
 )
 from hub_tasks.errors import DataError
 
@@ -328,3 +331,24 @@ def test_an_error_in_a_stream_reaches_the_user_as_it_was():
 def test_other_errors_pass():
     with pytest.raises(ZeroDivisionError), original_errors(stream(Again()), None):
         1 / 0  # noqa: B018
+
+
+def test_reading_ahead_is_one_item_ahead_and_keeps_order_and_errors():
+    made = []
+
+    def items():
+        for i in range(4):
+            made.append(i)
+            yield i
+        raise OSError("the line is dead")
+
+    reader = read_ahead(items())
+    assert next(reader) == 0
+    assert next(reader) == 1
+    deadline = time.monotonic() + 10
+    while len(made) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert made == [0, 1, 2]
+    assert [next(reader), next(reader)] == [2, 3]
+    with pytest.raises(OSError, match="the line is dead"):
+        next(reader)

@@ -27,8 +27,8 @@ def cost(lengths, widths, compile_cost, known):
 )
 def test_no_other_choice_costs_less(lengths, count, compile_cost, known):
     widths = plan_widths(np.array(lengths), 64, count, compile_cost, known)
-    longest = min(w for w in range(8, 65, 8) if w >= max(lengths))
-    others = list(range(8, longest, 8))
+    longest = min(w for w in range(4, 65, 4) if w >= max(lengths))
+    others = list(range(4, longest, 4))
     least = min(
         cost(lengths, (*chosen, longest), compile_cost, known)
         for k in range(count)
