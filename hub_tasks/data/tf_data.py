@@ -111,8 +111,8 @@ def feed_tensorflow(
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
     if repeat:
         dataset = dataset.repeat()
-    if ahead:
-        return dataset.prefetch(tf.data.AUTOTUNE)
     options = tf.data.Options()
+    # Its thread looks at the clock in ever longer intervals, and the data set's end waits for it.
+    options.autotune.enabled = False
     options.experimental_optimization.inject_prefetch = False
-    return dataset.with_options(options)
+    return (dataset.prefetch(2) if ahead else dataset).with_options(options)

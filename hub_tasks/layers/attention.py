@@ -70,7 +70,7 @@ class SelfAttention(keras.layers.Layer):
         if (training and self.dropout) or self.compute_dtype == "float16":
             joined = self._attend(query, key, value, mask, training)
         else:
-            joined = ops.dot_product_attention(query, key, value, mask=mask)
+            joined = _attend_fused(query, key, value, mask)
         output = self.output_dense(ops.reshape(joined, (-1, x.shape[-1])))
         return ops.reshape(output, (batch, length, x.shape[-1]))
 
@@ -87,3 +87,18 @@ class SelfAttention(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "num_heads": self.num_heads, "dropout": self.dropout}
+
+
+def _attend_fused(query, key, value, mask):
+    """The backend's own attention, without a mask where it hides nothing.
+
+    Only on TensorFlow does a mask cost time, a tenth of a layer at 512 tokens; JAX is no
+    faster without, and PyTorch would have to wait for the device to look at it.
+    """
+
+    def attend(mask):
+        return ops.dot_product_attention(query, key, value, mask=mask)
+
+    if mask is None or keras.backend.backend() != "tensorflow":
+        return attend(mask)
+    return ops.cond(ops.all(mask), lambda: attend(None), lambda: attend(mask))
