@@ -12,7 +12,7 @@ from hub_tasks.layers import TransformerLayer, to_be_loaded
 _WORTHWHILE = 1.15  # how much faster bfloat16 must be, for the digits that it costs
 _LEAST_SECONDS = 0.005  # below it, what is measured is not the arithmetic
 _LENGTH = 64
-_REPEATS = 5
+_REPEATS = 10
 
 
 @functools.cache
@@ -33,7 +33,7 @@ def auto_dtype(hidden_dim: int, intermediate_dim: int, num_heads: int) -> str:
     ...     "float32", "mixed_bfloat16")
     True
     """
-    rows = 8
+    rows = 16
     while True:
         x = np.random.default_rng(0).normal(size=(rows, _LENGTH, hidden_dim)).astype("float32")
         runs = {}
