@@ -31,6 +31,7 @@ Written by `make bench`; every figure below is of one run.
 - "of the limit": floating-point operations of the encoder for real tokens alone, as a share of what the machine reaches in matrix products of the same shapes and dtype in the same process; training counts three times a prediction.
 - "differs": the largest difference of a logit from the `transformers` loop's. keras-nlp computes GELU by its tanh approximation, and cannot be told otherwise.
 """
+NOTES = "\n## Notes\n"
 
 
 def shares(results: Sequence[Any]) -> dict[int, float]:
@@ -167,7 +168,7 @@ def write(
     card: str,
     docs: pathlib.Path,
 ) -> None:
-    """Writes benchmarks.md and benchmarks.png."""
+    """Writes benchmarks.md and benchmarks.png; what stands under "Notes" stays."""
     cpuinfo = pathlib.Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -205,4 +206,6 @@ def write(
             for r in tokenising
         ]
     draw(results, docs / "benchmarks.png")
-    (docs / "benchmarks.md").write_text("\n".join(text) + "\n", encoding="utf-8")
+    page = docs / "benchmarks.md"
+    _, heading, notes = page.read_text(encoding="utf-8").partition(NOTES)
+    page.write_text("\n".join(text) + "\n" + heading + notes, encoding="utf-8")

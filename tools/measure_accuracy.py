@@ -1,11 +1,12 @@
 """Measures fine-tuning through `from_preset` with the "auto" defaults.
 
     python tools/measure_accuracy.py --data DIR --encoder DIR [--sets sst2 trec6 banking77]
-        [--peaks 1e-4 2e-4]
+        [--peaks 1e-4 2e-4] [--plain]
 
 One epoch each (`--epochs`), at most 8,000 training rows, batches of 32; the accuracy on
 the set's validation or test part. `--peaks` tries other peak learning rates than the
-default. Prints a row of a Markdown table per run.
+default, `--plain` shuffles rows whatever their length. Prints a row of a Markdown table
+per run.
 """
 
 import argparse
@@ -16,7 +17,9 @@ import keras
 import numpy as np
 
 import hub_tasks
+from hub_tasks.data import MemoryBatches
 from hub_tasks.tasks import recipe
+from hub_tasks.tasks.inference import BATCH_SIZE
 
 ROWS = 8_000
 TESTED_ON = {"sst2": "validation.tsv", "trec6": "test.tsv", "banking77": "test.tsv"}
@@ -25,6 +28,16 @@ TESTED_ON = {"sst2": "validation.tsv", "trec6": "test.tsv", "banking77": "test.t
 def read(path: pathlib.Path) -> tuple[list[str], list[str]]:
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
     return [row[0] for row in rows], [row[1] for row in rows]
+
+
+def shuffle_plainly() -> None:
+    """Lets training cut its batches from all rows in random order, not from buckets."""
+
+    def shuffled(batches: MemoryBatches, random: np.random.Generator) -> list[np.ndarray]:
+        order = random.permutation(batches.order)
+        return np.split(order, range(BATCH_SIZE, len(order), BATCH_SIZE))
+
+    MemoryBatches._shuffled = shuffled
 
 
 def measure(encoder: str, directory: pathlib.Path, epochs: int, seed: int) -> tuple[float, float]:
@@ -47,7 +60,10 @@ def main() -> None:
     parser.add_argument("--peaks", nargs="+", type=float, default=[None])
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--plain", action="store_true")
     args = parser.parse_args()
+    if args.plain:
+        shuffle_plainly()
     for peak in args.peaks:
         if peak is not None:
             recipe.peak_learning_rate = lambda _, peak=peak: peak

@@ -27,7 +27,7 @@ class AdamW(keras.optimizers.AdamW):
     ) -> None:
         """Keras's hook for updates of all variables at once."""
         values = [variable.value for variable in trainable_variables]
-        if not self._fits(values):
+        if not self._fits(values + grads) or not all(v.is_contiguous() for v in values):
             super()._backend_update_step(grads, trainable_variables, learning_rate)
             return
         import torch
@@ -37,7 +37,7 @@ class AdamW(keras.optimizers.AdamW):
         with torch.no_grad():
             torch._fused_adamw_(
                 values,
-                grads,
+                [grad.contiguous() for grad in grads],
                 [self._momentums[i].value for i in indices],
                 [self._velocities[i].value for i in indices],
                 [],
