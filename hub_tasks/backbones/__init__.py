@@ -1,15 +1,18 @@
 """Backbones: encoders as Keras models."""
 
 from hub_tasks.backbones.backbone import BACKBONES, Backbone, assign, shapes, values
+from hub_tasks.backbones.keras_hub import KerasHubBackbone, is_keras_hub
 from hub_tasks.backbones.precision import auto_dtype
 from hub_tasks.backbones.transformer import TransformerBackbone
 
 __all__ = [
     "BACKBONES",
     "Backbone",
+    "KerasHubBackbone",
     "TransformerBackbone",
     "assign",
     "auto_dtype",
+    "is_keras_hub",
     "shapes",
     "values",
 ]

@@ -32,20 +32,44 @@ def kept(lengths: Sequence[int], budget: int, truncate: str) -> list[int]:
 class Packer:
     """Joins segments as `[start] first [end] second [end]`, cut and padded.
 
+    Where the model sees no mask, all rows are as long as the longest, since how far they are
+    padded is then part of what it computes.
+
     Args:
-        start, end, pad: ids of the special tokens.
+        start, end, pad: ids of the special tokens; None for a start or end that there is not.
         sequence_length: the most tokens in a row, special tokens included.
         truncate: see `kept`.
+        double_end: whether a second end token stands between two segments.
+        keys: which arrays to make.
     """
 
-    def __init__(self, start: int, end: int, pad: int, sequence_length: int, truncate: str):
-        self.start, self.end, self.pad = start, end, pad
+    def __init__(
+        self,
+        start: int | None,
+        end: int | None,
+        pad: int,
+        sequence_length: int,
+        truncate: str,
+        double_end: bool = False,
+        keys: Sequence[str] = ("token_ids", "segment_ids", "padding_mask"),
+    ):
+        self.pad = pad
+        self._start = [] if start is None else [start]
+        self._end = [] if end is None else [end]
+        self.double_end, self.keys = double_end, keys
         self.sequence_length = sequence_length
         self.truncate = truncate
 
     def lengths(self, columns: Sequence[np.ndarray]) -> np.ndarray:
         """The lengths of packed rows, before they are cut, from those of their segments."""
-        return sum(columns) + 1 + len(columns)
+        if "padding_mask" not in self.keys:
+            return np.full(len(columns[0]), self.sequence_length)
+        return sum(columns) + self._special(len(columns))
+
+    def _special(self, segments: int) -> int:
+        """How many special tokens a row of so many segments has."""
+        ends = segments + (segments - 1) * self.double_end
+        return len(self._start) + ends * len(self._end)
 
     def pack(
         self, rows: Sequence[Sequence[Sequence[int]]], width: int, height: int | None = None
@@ -58,11 +82,12 @@ class Packer:
             height: of the arrays, in rows; rows without text fill up what is missing.
 
         Returns:
-            `token_ids`, `segment_ids` and `padding_mask`, int32, `(height, width)`.
+            A dict of the arrays in `keys`, int32, `(height, width)`.
         """
         packed = [self._row(segments) for segments in rows]
         height = height or len(rows)
-        packed += [([self.start, self.end], 2)] * (height - len(rows))
+        filler = [*self._start, *self._end] or [self.pad]
+        packed += [(filler, len(filler))] * (height - len(rows))
         token_ids = np.full((height, width), self.pad, "int32")
         segment_ids = np.zeros((height, width), "int32")
         padding_mask = np.zeros((height, width), "int32")
@@ -70,14 +95,17 @@ class Packer:
             token_ids[i, : len(ids)] = ids
             segment_ids[i, boundary : len(ids)] = 1
             padding_mask[i, : len(ids)] = 1
-        return {"token_ids": token_ids, "segment_ids": segment_ids, "padding_mask": padding_mask}
+        arrays = {"token_ids": token_ids, "segment_ids": segment_ids, "padding_mask": padding_mask}
+        return {key: arrays[key] for key in self.keys}
 
     def _row(self, segments: Sequence[Sequence[int]]) -> tuple[list[int], int]:
-        budget = self.sequence_length - 1 - len(segments)
+        budget = self.sequence_length - self._special(len(segments))
         lengths = kept([len(segment) for segment in segments], budget, self.truncate)
-        ids = [self.start]
+        ids = list(self._start)
         boundary = 0
         for segment, length in zip(segments, lengths, strict=True):
+            if boundary and self.double_end:
+                ids += self._end
             boundary = len(ids)
-            ids += [*segment[:length], self.end]
+            ids += [*segment[:length], *self._end]
         return ids, boundary if len(segments) > 1 else len(ids)

@@ -4,11 +4,21 @@ import importlib
 import pkgutil
 
 from hub_tasks.errors import PresetFormatError
-from hub_tasks.families._family import REQUIRED, Family, Field
-from hub_tasks.families._weights import LayerRule, Tensor
+from hub_tasks.families._family import REQUIRED, Encoder, Family, Field, Head
+from hub_tasks.families._weights import Dialect, LayerRule, Tensor
 from hub_tasks.registry import Registry
 
-__all__ = ["FAMILIES", "REQUIRED", "Family", "Field", "LayerRule", "Tensor"]
+__all__ = [
+    "FAMILIES",
+    "REQUIRED",
+    "Dialect",
+    "Encoder",
+    "Family",
+    "Field",
+    "Head",
+    "LayerRule",
+    "Tensor",
+]
 
 FAMILIES: Registry[Family] = Registry("encoder family", PresetFormatError)
 

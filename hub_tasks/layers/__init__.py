@@ -1,17 +1,43 @@
 """Keras layers of which the backbones are made."""
 
 from hub_tasks.layers.attention import SelfAttention
-from hub_tasks.layers.embeddings import PositionEmbedding
+from hub_tasks.layers.bottleneck import BottleneckLayer, ScaledDense
+from hub_tasks.layers.disentangled import (
+    DisentangledLayer,
+    DisentangledSelfAttention,
+    RelativeVectors,
+)
+from hub_tasks.layers.embeddings import PositionEmbedding, Trigrams
 from hub_tasks.layers.feed_forward import ACTIVATIONS, FeedForward
 from hub_tasks.layers.initializers import random_weights, to_be_loaded
+from hub_tasks.layers.mechanisms import BLOCKS, RELATIONS
+from hub_tasks.layers.normalization import Scale, normalization
+from hub_tasks.layers.pooling import AttentionPooling, MaskedPooling, pool
+from hub_tasks.layers.relative_bias import RelativePositionBias
+from hub_tasks.layers.rotary import RotaryLayer
 from hub_tasks.layers.transformer import TransformerLayer
 
 __all__ = [
     "ACTIVATIONS",
+    "BLOCKS",
+    "RELATIONS",
+    "AttentionPooling",
+    "BottleneckLayer",
+    "DisentangledLayer",
+    "DisentangledSelfAttention",
     "FeedForward",
+    "MaskedPooling",
     "PositionEmbedding",
+    "RelativePositionBias",
+    "RelativeVectors",
+    "RotaryLayer",
+    "Scale",
+    "ScaledDense",
     "SelfAttention",
     "TransformerLayer",
+    "Trigrams",
+    "normalization",
+    "pool",
     "random_weights",
     "to_be_loaded",
 ]

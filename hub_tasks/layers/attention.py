@@ -1,5 +1,7 @@
 """Multi-head self-attention."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -19,6 +21,8 @@ class SelfAttention(keras.layers.Layer):
     Call arguments:
         x: `(batch, length, dim)`.
         padding_mask: `(batch, length)`, true where a key may be attended to; None for all.
+        relation: what is added to the scores, `(1, num_heads, length, length)`; None for
+            nothing.
 
     Returns:
         `(batch, length, dim)`.
@@ -57,30 +61,22 @@ class SelfAttention(keras.layers.Layer):
         self.output_dense.build(input_shape)
         self.attention_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
 
-    def call(self, x, padding_mask=None, training=False):
+    def call(self, x, padding_mask=None, relation=None, training=False):
         batch, length = ops.shape(x)[0], ops.shape(x)[1]
         # With one axis of tokens XLA need transpose nothing for the gradients of the kernels.
         projected = self.query_key_value(ops.reshape(x, (-1, x.shape[-1])))
         heads = ops.reshape(projected, (batch, length, 3, self.num_heads, self.head_dim))
         query, key, value = heads[:, :, 0], heads[:, :, 1], heads[:, :, 2]
-        mask = None
-        if padding_mask is not None:
-            mask = ops.cast(padding_mask[:, None, None, :], "bool")
-        # Fused attention drops no weights, and JAX's does not run in float16 on processors.
-        if (training and self.dropout) or self.compute_dtype == "float16":
-            joined = self._attend(query, key, value, mask, training)
-        else:
-            joined = _attend_fused(query, key, value, mask)
+        bias, scale = self._relate(query, key, relation, training)
+        joined = attend(
+            query, key, value, key_mask(padding_mask), self.attention_dropout, training, bias, scale
+        )
         output = self.output_dense(ops.reshape(joined, (-1, x.shape[-1])))
         return ops.reshape(output, (batch, length, x.shape[-1]))
 
-    def _attend(self, query, key, value, mask, training):
-        scores = ops.einsum("bqhd,bkhd->bhqk", query / self.head_dim**0.5, key)
-        if mask is not None:
-            lowest = -3e4 if scores.dtype == "float16" else -1e9
-            scores = ops.where(mask, scores, ops.cast(lowest, scores.dtype))
-        weights = self.attention_dropout(ops.softmax(scores), training=training)
-        return ops.einsum("bhqk,bkhd->bqhd", weights, value)
+    def _relate(self, query, key, relation, training):
+        """What is added to the scores, and what these are multiplied by before."""
+        return relation, self.head_dim**-0.5
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -89,7 +85,48 @@ class SelfAttention(keras.layers.Layer):
         return {**super().get_config(), "num_heads": self.num_heads, "dropout": self.dropout}
 
 
-def _attend_fused(query, key, value, mask):
+def key_mask(padding_mask: Any) -> Any:
+    """A mask of tokens, `(batch, length)` -> of scores, `(batch, 1, 1, length)`, boolean."""
+    return None if padding_mask is None else ops.cast(padding_mask[:, None, None, :], "bool")
+
+
+def attend(
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any,
+    dropout: keras.layers.Layer,
+    training: bool,
+    bias: Any = None,
+    scale: float | None = None,
+) -> Any:
+    """The values that the queries see, `(batch, length, heads, dim)` as these three.
+
+    Args:
+        query, key, value: `(batch, length, heads, dim)`.
+        mask: `(batch or 1, 1, length or 1, length)`, true where a key is seen; None for all.
+        dropout: applied to the weights in training.
+        bias: added to the scores, `(batch or 1, heads, length, length)`.
+        scale: of the scores; by default one over the root of `dim`.
+    """
+    scale = scale or query.shape[-1] ** -0.5
+    lowest = -3e4 if keras.backend.standardize_dtype(query.dtype) == "float16" else -1e9
+    # Fused attention drops no weights, and JAX's does not run in float16 on processors.
+    if (training and dropout.rate) or lowest == -3e4:
+        scores = ops.einsum("bqhd,bkhd->bhqk", query * scale, key)
+        scores = scores if bias is None else scores + bias
+        if mask is not None:
+            scores = ops.where(mask, scores, ops.cast(lowest, scores.dtype))
+        weights = dropout(ops.softmax(scores), training=training)
+        return ops.einsum("bhqk,bkhd->bqhd", weights, value)
+    if bias is None:
+        return _attend_fused(query, key, value, mask, scale)
+    if mask is not None:
+        bias = ops.where(mask, bias, ops.cast(lowest, bias.dtype))
+    return ops.dot_product_attention(query, key, value, bias=bias, scale=scale)
+
+
+def _attend_fused(query, key, value, mask, scale):
     """The backend's own attention, without a mask where it hides nothing.
 
     Only on TensorFlow does a mask cost time, a tenth of a layer at 512 tokens; JAX is no
@@ -97,7 +134,7 @@ def _attend_fused(query, key, value, mask):
     """
 
     def attend(mask):
-        return ops.dot_product_attention(query, key, value, mask=mask)
+        return ops.dot_product_attention(query, key, value, mask=mask, scale=scale)
 
     if mask is None or keras.backend.backend() != "tensorflow":
         return attend(mask)

@@ -1,9 +1,12 @@
 """One layer of a transformer encoder."""
 
+from typing import ClassVar
+
 import keras
 
 from hub_tasks.layers.attention import SelfAttention
 from hub_tasks.layers.feed_forward import FeedForward
+from hub_tasks.layers.mechanisms import BLOCKS
 
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
@@ -22,6 +25,7 @@ class TransformerLayer(keras.layers.Layer):
     Call arguments:
         x: `(batch, length, dim)`.
         padding_mask: `(batch, length)`, true at real tokens.
+        relation: what attention is told of the distance of tokens; None for nothing.
 
     Returns:
         `(batch, length, dim)`.
@@ -33,6 +37,8 @@ class TransformerLayer(keras.layers.Layer):
     >>> TransformerLayer(num_heads=2, intermediate_dim=16)(np.zeros((3, 5, 8), "float32")).shape[-1]
     8
     """
+
+    attention_class: ClassVar[type[SelfAttention]] = SelfAttention
 
     def __init__(
         self,
@@ -50,6 +56,12 @@ class TransformerLayer(keras.layers.Layer):
         self.dropout = dropout
         self.layer_norm_epsilon = layer_norm_epsilon
 
+    @classmethod
+    def of(cls, config, index, **kwargs):
+        """Layer `index` of an encoder of this configuration."""
+        entries = ("num_heads", "intermediate_dim", "activation", "dropout", "layer_norm_epsilon")
+        return cls(*(config[entry] for entry in entries), **kwargs)
+
     def build(self, input_shape):
         policy = self.dtype_policy
 
@@ -60,7 +72,9 @@ class TransformerLayer(keras.layers.Layer):
             layer.build(input_shape)
             return layer
 
-        self.attention = SelfAttention(self.num_heads, self.dropout, dtype=policy, name="attention")
+        self.attention = self.attention_class(
+            self.num_heads, self.dropout, dtype=policy, name="attention"
+        )
         self.attention.build(input_shape)
         self.attention_layer_norm = norm("attention_layer_norm")
         self.feed_forward = FeedForward(
@@ -70,8 +84,10 @@ class TransformerLayer(keras.layers.Layer):
         self.feed_forward_layer_norm = norm("feed_forward_layer_norm")
         self.output_dropout = keras.layers.Dropout(self.dropout, dtype=policy)
 
-    def call(self, x, padding_mask=None, training=False):
-        attended = self.attention(x, padding_mask=padding_mask, training=training)
+    def call(self, x, padding_mask=None, relation=None, training=False):
+        attended = self.attention(
+            x, padding_mask=padding_mask, relation=relation, training=training
+        )
         x = self.attention_layer_norm(x + self.output_dropout(attended, training=training))
         fed = self.feed_forward(x)
         return self.feed_forward_layer_norm(x + self.output_dropout(fed, training=training))
@@ -88,3 +104,6 @@ class TransformerLayer(keras.layers.Layer):
             "dropout": self.dropout,
             "layer_norm_epsilon": self.layer_norm_epsilon,
         }
+
+
+BLOCKS.register("post_norm", TransformerLayer)

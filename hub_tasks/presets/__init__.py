@@ -4,14 +4,15 @@ import os
 from dataclasses import replace
 
 from hub_tasks.presets.catalogue import CATALOGUE, PresetRecord, list_presets
-from hub_tasks.presets.data import HeadData, PresetData, PresetSource, TokenizerData
+from hub_tasks.presets.data import AddedToken, HeadData, PresetData, PresetSource, TokenizerData
 from hub_tasks.presets.formats import read_files
-from hub_tasks.presets.saving import save
+from hub_tasks.presets.saving import save, save_to_transformers
 from hub_tasks.presets.sources import resolve
 from hub_tasks.presets.weights import Weights
 
 __all__ = [
     "CATALOGUE",
+    "AddedToken",
     "HeadData",
     "PresetData",
     "PresetRecord",
@@ -21,6 +22,7 @@ __all__ = [
     "list_presets",
     "load",
     "save",
+    "save_to_transformers",
 ]
 
 

@@ -20,6 +20,26 @@ class PresetSource:
 
 
 @dataclass(frozen=True)
+class AddedToken:
+    """A token that is found in a text before it is split.
+
+    Args:
+        content: the token.
+        special: whether it is no part of the text proper.
+        single_word: whether it is found as a whole word only.
+        lstrip, rstrip: whether the white space before or after it belongs to it.
+        normalized: whether it is found in the text as it was, or as it is normalised.
+    """
+
+    content: str
+    special: bool = False
+    single_word: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
+    normalized: bool = False
+
+
+@dataclass(frozen=True)
 class TokenizerData:
     """A tokenizer as data: its vocabulary in the order of ids, and its options."""
 
@@ -37,6 +57,7 @@ class HeadData:
     labels: tuple[str, ...] | None
     problem_type: str
     weights: Weights | Mapping[str, np.ndarray]
+    pooling: str = "family"
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,15 @@ TASK_WEIGHTS = "task.weights.h5"
 MODEL_SAFETENSORS = "model.weights.safetensors"
 TASK_SAFETENSORS = "task.weights.safetensors"
 VOCABULARY = "assets/tokenizer/vocabulary.txt"
+BPE_VOCABULARY = "assets/tokenizer/vocabulary.json"
+BPE_MERGES = "assets/tokenizer/merges.txt"
+SENTENCEPIECE = "assets/tokenizer/vocabulary.spm"
 HF_SAFETENSORS = "model.safetensors"
 HF_TOKENIZER_CONFIG = "tokenizer_config.json"
 HF_VOCABULARY = "vocab.txt"
+HF_BPE_VOCABULARY = "vocab.json"
+HF_BPE_MERGES = "merges.txt"
+HF_SENTENCEPIECE = ("sentencepiece.bpe.model", "spiece.model", "spm.model")
 HF_PICKLED = "pytorch_model.bin"
 README = "README.md"
 
@@ -42,9 +48,15 @@ KNOWN = (
     MODEL_SAFETENSORS,
     TASK_SAFETENSORS,
     VOCABULARY,
+    BPE_VOCABULARY,
+    BPE_MERGES,
+    SENTENCEPIECE,
     HF_SAFETENSORS,
     HF_TOKENIZER_CONFIG,
     HF_VOCABULARY,
+    HF_BPE_VOCABULARY,
+    HF_BPE_MERGES,
+    *HF_SENTENCEPIECE,
 )
 
 JSON_LIMIT = 4 * 2**20  # bytes

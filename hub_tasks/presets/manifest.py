@@ -1,11 +1,12 @@
 """`hub_tasks.json`: what KerasHub's layout has no place for, and the digests of the rest.
 
-Schema 1:
-    schema_version      1
+Schema 2:
+    schema_version      2
     hub_tasks_version   the version that wrote it
     family              the encoder family
     backbone            entries of the configuration that KerasHub fixes
     preprocessor        settings that KerasHub does not have
+    tokenizer, head     the same of these; schema 1 has no such entries
     labels              label names in the order of the model's outputs, or null
     problem_type        in Hugging Face's terms, or null where there is no head
     files               every other file: {"sha256": hex digest, "bytes": size}
@@ -22,7 +23,7 @@ from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.schema import PROBLEM_TYPES, check_choice, check_integer, check_keys
 from hub_tasks.presets.strict_json import read_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _KEYS = (
     "schema_version",
     "hub_tasks_version",
@@ -33,6 +34,7 @@ _KEYS = (
     "problem_type",
     "files",
 )
+_LATER = ("tokenizer", "head")  # what schema 1 does not have
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -52,12 +54,12 @@ def read_manifest(files: PresetFiles) -> dict[str, Any] | None:
             f"{SCHEMA_VERSION}. Upgrade with `pip install -U hub-tasks`."
         )
     check_integer(version, where, "/schema_version", 1, SCHEMA_VERSION)
-    check_keys(manifest, where, "", _KEYS, required=_KEYS)
+    check_keys(manifest, where, "", (*_KEYS, *_LATER), required=_KEYS)
     check_choice(manifest["family"], where, "/family", FAMILIES)
     if manifest["problem_type"] is not None:
         check_choice(manifest["problem_type"], where, "/problem_type", PROBLEM_TYPES)
-    for key in ("backbone", "preprocessor", "files"):
-        if not isinstance(manifest[key], dict):
+    for key in ("backbone", "preprocessor", "files", *_LATER):
+        if not isinstance(manifest.setdefault(key, {}), dict):
             raise PresetFormatError(f"{where}: /{key} must be an object.")
     _verify(files, manifest["files"], where)
     return manifest

@@ -20,7 +20,7 @@ import numpy as np
 from hub_tasks.errors import PresetSaveError, received
 from hub_tasks.presets import files as names
 from hub_tasks.presets.data import PresetData
-from hub_tasks.presets.formats import keras_writing
+from hub_tasks.presets.formats import keras_writing, transformers_writing
 from hub_tasks.presets.manifest import SCHEMA_VERSION, digest
 from hub_tasks.presets.vocabulary import vocabulary_problem
 
@@ -56,6 +56,25 @@ def save(
         raise PresetSaveError(f"Not saved: the vocabulary {problem}.")
     contents = keras_writing.write(data, weights_format, version)
     contents[names.MANIFEST] = _manifest(data, version, contents)
+    _write(directory, contents)
+
+
+def save_to_transformers(
+    directory: str | os.PathLike[str], data: PresetData, tokenizer: str | None
+) -> None:
+    """Writes a `transformers` checkpoint with the same promises as `save`.
+
+    Args:
+        directory, data: as in `save`.
+        tokenizer: the contents of `tokenizer.json`, as the Rust library writes it.
+    """
+    _check_finite(data.weights)
+    _check_finite(data.head.weights if data.head else None)
+    _write(directory, transformers_writing.write(data, tokenizer))
+
+
+def _write(directory: str | os.PathLike[str], contents: dict[str, bytes]) -> None:
+    """Puts files in place in one step; see `save`."""
     target = _absolute(directory)
     try:
         _check_target(target)

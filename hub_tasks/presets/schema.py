@@ -1,17 +1,34 @@
 """Checks of single values in configuration files, with the place in every message."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, received, shorten
 from hub_tasks.families import Family, Field
+from hub_tasks.presets.data import AddedToken
 from hub_tasks.presets.strict_json import is_text
 
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
+POOLINGS = ("family", "cls", "mean", "max", "attention")
 ACTIVATIONS = ("linear", "softmax", "sigmoid", "tanh")
+STEPS = (
+    "charsmap",
+    "join_spaces",
+    "join_white_space",
+    "lowercase",
+    "nfc",
+    "nfkc",
+    "nfkd",
+    "straight_quotes",
+    "strip",
+    "strip_accents",
+    "strip_right",
+)
 TRUNCATIONS = ("round_robin", "waterfall", "longest_first")
 MAX_CLASSES = 1_000_000
 _MAX_LABEL = 1_000  # characters
+_MAX_ADDED = 10_000
 
 
 def check_keys(
@@ -60,7 +77,7 @@ def check_choice(value: Any, where: str, pointer: str, choices: Collection[str])
     return value
 
 
-def check_flag(value: Any, where: str, pointer: str) -> bool:
+def check_flag(value: Any, where: str, pointer: str, choices: Any = None) -> bool:
     """`true` or `false`."""
     if not isinstance(value, bool):
         raise PresetFormatError(
@@ -72,18 +89,24 @@ def check_flag(value: Any, where: str, pointer: str) -> bool:
 def check_field(field: Field, value: Any, where: str, pointer: str) -> Any:
     """A value of a backbone's configuration, as its `Field` describes it."""
     if field.choices:
-        return field.choices[check_choice(value, where, pointer, field.choices)]
+        check = check_flag if True in field.choices else check_choice
+        return field.choices[check(value, where, pointer, field.choices)]
     check = check_integer if isinstance(field.minimum, int) else check_real
-    return check(value, where, pointer, field.minimum, field.maximum)
+    low, high = field.minimum + field.offset, field.maximum + field.offset
+    return check(value, where, pointer, low, high) - field.offset
 
 
 def check_backbone(family: Family, config: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Relations between the entries of a complete backbone configuration."""
-    if config["hidden_dim"] % config["num_heads"]:
-        raise PresetFormatError(
-            f"{where}: the hidden size must be a multiple of the number of heads. "
-            f"{received(hidden_dim=config['hidden_dim'], num_heads=config['num_heads'])}"
-        )
+    for size, divisor in (
+        ("bottleneck_dim" if "bottleneck_dim" in config else "hidden_dim", "num_heads"),
+        ("num_layers", "num_groups"),
+    ):
+        if config[size] % config.get(divisor, 1):
+            raise PresetFormatError(
+                f"{where}: {size} must be a multiple of {divisor}. "
+                f"{received(**{size: config[size], divisor: config[divisor]})}"
+            )
     return {field.name: config[field.name] for field in family.config}
 
 
@@ -116,6 +139,25 @@ def check_problem_type(
     if value == PROBLEM_TYPES[0] and num_classes == 1:
         raise PresetFormatError(f"{where}: {pointer} is {value} for a head of 1 class.")
     return value
+
+
+def check_added_tokens(value: Any, where: str, pointer: str) -> tuple[AddedToken, ...]:
+    """Added tokens, each an object with a `content` and flags."""
+    if not isinstance(value, list) or len(value) > _MAX_ADDED:
+        raise PresetFormatError(
+            f"{where}: {pointer} must be a list of at most {_MAX_ADDED} tokens."
+        )
+    tokens = []
+    for i, entry in enumerate(value):
+        place = f"{pointer}/{i}"
+        flags = tuple(f.name for f in fields(AddedToken) if f.name != "content")
+        entry = check_keys(entry, where, place, ("id", "content", *flags), ("content",))
+        content = entry["content"]
+        if not isinstance(content, str) or not 0 < len(content) <= 256 or not is_text(content):
+            raise PresetFormatError(f"{where}: {place}/content must be a short string.")
+        stated = {f: check_flag(entry[f], where, f"{place}/{f}") for f in flags if f in entry}
+        tokens.append(AddedToken(content, **stated))
+    return tuple(tokens)
 
 
 def infer_problem_type(num_classes: int, activation: str = "linear") -> str:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from hub_tasks.errors import PresetWeightsError
-from hub_tasks.families import Tensor
+from hub_tasks.families import Dialect, Family, LayerRule, Tensor
 
 _SHOWN = 20  # names that one message lists
 
@@ -35,14 +35,14 @@ class Weights:
 
     Args:
         open: opens the file.
-        tensors: the rules that say which tensors of the file make up which variable.
+        tensors: names in the file -> the tensors of it that make up our variables.
         rename: the name under which the rules know a tensor -> its name in the file.
         ignored: prefixes of names that may be left over.
         optional: our layers that may be missing as a whole.
     """
 
     open: Callable[[], TensorFile]
-    tensors: Sequence[Tensor]
+    tensors: Callable[[Mapping[str, object]], Sequence[Tensor]]
     rename: Callable[[str, Mapping[str, object]], str] = field(default=lambda name, _: name)
     ignored: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Weights:
         """
         with self.open() as file:
             present = file.shapes
-            wanted = [tensor for tensor in self.tensors if tensor.ours in shapes]
+            wanted = [tensor for tensor in self.tensors(present) if tensor.ours in shapes]
             names = {n: self.rename(n, present) for t in wanted for n in t.names}
             absent = self._absent_optional(wanted, names, present)
             wanted = [tensor for tensor in wanted if tensor.ours not in absent]
@@ -123,6 +123,22 @@ class Weights:
         if not np.isfinite(value).all():
             raise PresetWeightsError(f"{file.where}: {name} holds NaN or infinity.")
         return value
+
+
+_POOLING = LayerRule("pooling", "", "", ("kernel",))  # what "attention" adds to any head
+
+
+def model_tensors(
+    family: Family,
+    dialect: Dialect,
+    config: Mapping[str, Any],
+    head: bool = False,
+    pooling: str = "family",
+) -> list[Tensor]:
+    """The rules of a backbone, or of a head, written out for a configuration."""
+    rules = family.head if head else family.layers
+    rules += (_POOLING,) if pooling == "attention" else ()
+    return [tensor for rule in rules for tensor in rule.tensors(dialect, config)]
 
 
 def _is_float(dtype: np.dtype) -> bool:

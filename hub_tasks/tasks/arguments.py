@@ -5,7 +5,13 @@ from typing import Any
 
 from hub_tasks import presets
 from hub_tasks.errors import DataError, PresetFormatError, received
-from hub_tasks.presets.schema import ACTIVATIONS, MAX_CLASSES, PROBLEM_TYPES, check_labels
+from hub_tasks.presets.schema import (
+    ACTIVATIONS,
+    MAX_CLASSES,
+    POOLINGS,
+    PROBLEM_TYPES,
+    check_labels,
+)
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
 
 
@@ -28,7 +34,9 @@ def count_classes(num_classes: int | None, labels: Sequence[str] | None) -> int:
     return num_classes
 
 
-def check_arguments(num_classes: int, activation: str | None, problem_type: str | None) -> str:
+def check_arguments(
+    num_classes: int, activation: str | None, problem_type: str | None, pooling: str
+) -> str:
     """Checks what a head is told; returns the activation's name."""
     activation = activation or "linear"
     if activation not in ACTIVATIONS:
@@ -40,6 +48,10 @@ def check_arguments(num_classes: int, activation: str | None, problem_type: str 
         raise DataError(
             f"`problem_type` must be one of {', '.join(PROBLEM_TYPES)}. "
             f"{received(problem_type=problem_type)}"
+        )
+    if pooling not in POOLINGS:
+        raise DataError(
+            f"`pooling` must be one of {', '.join(POOLINGS)}. {received(pooling=pooling)}"
         )
     if num_classes == 1 and problem_type == PROBLEM_TYPES[0]:
         raise DataError(

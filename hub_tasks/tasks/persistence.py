@@ -53,6 +53,7 @@ def head_arguments(
         "dropout": data.head.dropout,
         "labels": data.head.labels,
         "problem_type": data.head.problem_type,
+        "pooling": data.head.pooling,
     }
     return {**saved, **others, **({"problem_type": problem_type} if problem_type else {})}
 
@@ -66,6 +67,7 @@ def to_data(clf: "TextClassifier") -> presets.PresetData:
         labels=clf.labels,
         problem_type=clf.problem_type,
         weights=values(clf.head_variables()),
+        pooling=clf.pooling,
     )
     parts = clf.preprocessor.to_data() if clf.preprocessor else None
     return replace(
@@ -87,9 +89,11 @@ def save(clf: "TextClassifier", preset_dir: str | os.PathLike[str], weights_form
     beyond = [
         f"{field.name}={clf.backbone.config[field.name]!r} (KerasHub: {field.default!r})"
         for field in clf.family.config
-        if not field.keras and clf.backbone.config[field.name] != field.default
+        if field.keras is None and clf.backbone.config[field.name] != field.default
     ]
-    if beyond:
+    if clf.pooling != "family":
+        beyond.append(f"pooling={clf.pooling!r}")
+    if beyond and "TextClassifier" in clf.family.keras_hub:
         warnings.warn(
             "Saved. hub_tasks loads this preset with equal outputs; KerasHub loads it too, but "
             f"cannot be told of {', '.join(beyond)}, so its outputs differ slightly.",
@@ -107,5 +111,6 @@ def get_config(clf: "TextClassifier") -> dict[str, Any]:
         "dropout": clf.dropout,
         "labels": list(clf.labels),
         "problem_type": clf.problem_type,
+        "pooling": clf.pooling,
         "name": clf.name,
     }

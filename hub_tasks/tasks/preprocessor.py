@@ -14,8 +14,6 @@ from hub_tasks.registry import Registry
 from hub_tasks.tokenizers import TOKENIZERS, Tokenizer
 from hub_tasks.version import __version__
 
-KEYS = ("token_ids", "segment_ids", "padding_mask")
-
 PREPROCESSORS: "Registry[type[TextClassifierPreprocessor]]" = Registry(
     "preprocessor", PresetFormatError
 )
@@ -63,8 +61,14 @@ class TextClassifierPreprocessor:
     @property
     def packer(self) -> Packer:
         """Joins, cuts and pads token ids with the current settings."""
-        ids = self.tokenizer.special_ids
-        return Packer(ids["start"], ids["end"], ids["pad"], self.sequence_length, self.truncate)
+        ids, family = self.tokenizer.special_ids, self._family
+        special = ids["start"], ids["end"], ids["pad"]
+        form = family.double_end, family.encoder.inputs
+        return Packer(*special, self.sequence_length, self.truncate, *form)
+
+    @property
+    def _family(self) -> Family:
+        return self.family or self.tokenizer.family
 
     @classmethod
     def from_preset(
@@ -102,7 +106,7 @@ class TextClassifierPreprocessor:
     def to_data(self) -> presets.PresetData:
         """The preprocessor as neutral data."""
         return presets.PresetData(
-            self.family or self.tokenizer.family or FAMILIES["bert"],
+            self._family,
             tokenizer=self.tokenizer.to_data(),
             preprocessor={"sequence_length": self.sequence_length, "truncate": self.truncate},
         )
@@ -120,13 +124,14 @@ class TextClassifierPreprocessor:
             y, sample_weight: handed on as they are.
 
         Returns:
-            A dict of `token_ids`, `segment_ids` and `padding_mask`, int32,
-            `(rows, sequence_length)` (without rows for one text), with `y` and
-            `sample_weight` as a tuple where given.
+            A dict of `token_ids`, `padding_mask` and, where the family has them,
+            `segment_ids`, int32, `(rows, sequence_length)` (without rows for one text),
+            with `y` and `sample_weight` as a tuple where given.
         """
         parts = x if isinstance(x, tuple) else (x,)
         if all(is_tensorflow(part) for part in parts):
-            outputs = map_texts(parts, KEYS, self.sequence_length, self._arrays)
+            keys = self.packer.keys
+            outputs = map_texts(parts, keys, self.sequence_length, self._arrays)
         elif isinstance(x, str):
             outputs = {key: array[0] for key, array in self._arrays([x]).items()}
         else:

@@ -8,44 +8,56 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hub_tasks import presets
-from hub_tasks.backbones import BACKBONES, Backbone, assign, shapes
-from hub_tasks.data import LabelSpace, looks_multi_label
+from hub_tasks.backbones import (
+    BACKBONES,
+    Backbone,
+    KerasHubBackbone,
+    assign,
+    is_keras_hub,
+    shapes,
+)
+from hub_tasks.data import LabelSpace
 from hub_tasks.errors import DataError, PresetFormatError, received
-from hub_tasks.families import Family
+from hub_tasks.families import Family, Head
 from hub_tasks.layers import to_be_loaded
 from hub_tasks.presets.schema import infer_problem_type
 from hub_tasks.registry import Registry
-from hub_tasks.tasks import persistence, recipe
+from hub_tasks.tasks import persistence
 from hub_tasks.tasks.arguments import (
     check_arguments,
     check_parts,
     check_vocabulary,
     count_classes,
 )
+from hub_tasks.tasks.auto_compile import AutoCompiledTask
 from hub_tasks.tasks.heads import classification_head
+from hub_tasks.tasks.keras_hub import KerasHubPreprocessor
 from hub_tasks.tasks.predictions import Prediction, to_predictions, to_probabilities
 from hub_tasks.tasks.preprocessor import PREPROCESSORS, TextClassifierPreprocessor
-from hub_tasks.tasks.task import Task
 
 CLASSIFIERS: "Registry[type[TextClassifier]]" = Registry("text classifier", PresetFormatError)
 _FROM_PRESET: Any = object()
 
 
-class TextClassifier(Task):
+class TextClassifier(AutoCompiledTask):
     """Classifies texts: one label each, several labels each, or a number (regression).
 
     Build one with `from_preset`, or from a backbone:
 
     Args:
-        backbone: an encoder with `pooled_output` among its outputs.
+        backbone: an encoder with `sequence_output` and `pooled_output` among its outputs, or
+            a text backbone of KerasHub.
         num_classes: the number of outputs; follows from `labels` where they are given.
-        preprocessor: texts -> the backbone's inputs; None for data already tokenised.
+        preprocessor: texts -> the backbone's inputs, ours or KerasHub's; None for data already
+            tokenised.
         activation: of the outputs; None for logits.
         dropout: share of the pooled output dropped in training.
         labels: label names in the order of ids.
         problem_type: "single_label_classification", "multi_label_classification" or
             "regression"; None infers it from the number of classes and, in `fit`, from
             the form of the labels.
+        pooling: what stands for the text: "family" (the encoder family's own way), "cls"
+            (its first token), "mean", "max" or "attention" over its tokens.
         name: of the Keras model.
 
     Attributes:
@@ -71,12 +83,20 @@ class TextClassifier(Task):
         dropout: float = 0.1,
         labels: Sequence[str] | None = None,
         problem_type: str | None = None,
+        pooling: str = "family",
         name: str | None = None,
     ):
+        if is_keras_hub(preprocessor):
+            preprocessor = KerasHubPreprocessor(preprocessor, tuple(backbone.input))
+        if is_keras_hub(backbone):
+            backbone = KerasHubBackbone(backbone)
         num_classes = count_classes(num_classes, labels)
-        activation = check_arguments(num_classes, activation, problem_type)
+        activation = check_arguments(num_classes, activation, problem_type, pooling)
         check_parts(backbone, preprocessor)
-        outputs, head = classification_head(backbone, num_classes, activation, dropout)
+        family_head = self.family.classifier if self.family else Head()
+        outputs, head = classification_head(
+            backbone, family_head, num_classes, activation, dropout, pooling
+        )
         super().__init__(inputs=backbone.input, outputs=outputs, name=name)
         self.dtype_policy = backbone.dtype_policy
         self.backbone = backbone
@@ -84,6 +104,7 @@ class TextClassifier(Task):
         self.num_classes = num_classes
         self.activation = activation
         self.dropout = dropout
+        self.pooling = pooling
         self.preset_source: presets.PresetSource | None = None
         self._head = head
         self._named_labels = labels is not None
@@ -138,7 +159,7 @@ class TextClassifier(Task):
             dtype: a Keras dtype or dtype policy for the backbone, or "auto": bfloat16 where
                 this machine is measured to be faster in it, else float32. The head computes
                 in float32.
-            **kwargs: `dropout`, `activation`, `name`, as in the constructor.
+            **kwargs: `dropout`, `activation`, `pooling`, `name`, as in the constructor.
 
         Raises:
             PresetError: see its subclasses in `hub_tasks.errors`.
@@ -171,33 +192,6 @@ class TextClassifier(Task):
                 f"TextClassifier, which finds the right class. {received(preset=preset)}"
             )
         return cls
-
-    def compile(
-        self, optimizer: Any = "auto", loss: Any = "auto", metrics: Any = "auto", **kwargs: Any
-    ) -> None:
-        """Sets up training, as in `keras.Model.compile`; done once at construction.
-
-        Args:
-            optimizer: "auto" is AdamW with warm-up and linear decay over the steps of
-                each `fit`, at a learning rate that suits the size of the encoder.
-            loss: "auto" is cross-entropy over labels (one softmax, or one sigmoid per
-                label), or the mean squared error for regression.
-            metrics: "auto" is accuracy, or the mean absolute error for regression.
-            **kwargs: as in Keras.
-        """
-        self._auto = {
-            "optimizer": _is_auto(optimizer),
-            "loss": _is_auto(loss),
-        }
-        self._compile_options = {**kwargs, "metrics": metrics}
-        if self._auto["optimizer"]:
-            variable_dtype = self.backbone.dtype_policy.variable_dtype
-            optimizer = recipe.auto_optimizer(self._hidden_dim, variable_dtype)
-        if self._auto["loss"]:
-            loss = recipe.auto_loss(self.problem_type, self.activation)
-        if _is_auto(metrics):
-            metrics = recipe.auto_metrics(self.problem_type, self.activation)
-        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
     def predict_proba(
         self, x: Any, batch_size: int | None = None, verbose: Any = "auto"
@@ -263,37 +257,6 @@ class TextClassifier(Task):
     def get_compile_config(self) -> None:
         """Nothing: a classifier that is loaded is compiled with "auto", as a new one is."""
 
-    @property
-    def _hidden_dim(self) -> int:
-        return self.backbone.output["pooled_output"].shape[-1]
-
     def head_variables(self) -> list[Any]:
         """The weights of the head alone."""
         return [variable for layer in self._head for variable in layer.weights]
-
-    def _adapt_to_labels(self, labels: Any) -> None:
-        several = "multi_label_classification"
-        if self._fixed_problem_type or self.num_classes == 1 or self.problem_type == several:
-            return
-        if looks_multi_label(labels):
-            self.label_space = LabelSpace(self.labels, several)
-            self._recompile()
-
-    def _recompile(self) -> None:
-        optimizer = "auto" if self._auto["optimizer"] else self.optimizer
-        loss = "auto" if self._auto["loss"] else self.loss
-        self.compile(optimizer, loss, **self._compile_options)
-
-    def _metric_of_name(self, name: str) -> Any:
-        """What a name means that depends on the problem; None for any other."""
-        if name in ("accuracy", "acc"):
-            return recipe.accuracy(self.problem_type, self.activation, name)
-        return None
-
-    def _start_training(self, steps: int | None, passes: int) -> None:
-        if self._auto["optimizer"]:
-            recipe.start_schedule(self.optimizer, steps * passes if steps else None)
-
-
-def _is_auto(value: Any) -> bool:
-    return isinstance(value, str) and value == "auto"

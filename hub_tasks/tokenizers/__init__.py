@@ -1,6 +1,14 @@
 """Tokenizers: text -> token ids, in Rust, from the vocabulary of a preset."""
 
+from hub_tasks.tokenizers.byte_pair import BytePairTokenizer
+from hub_tasks.tokenizers.sentencepiece import SentencePieceTokenizer
 from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
 from hub_tasks.tokenizers.wordpiece import WordPieceTokenizer
 
-__all__ = ["TOKENIZERS", "Tokenizer", "WordPieceTokenizer"]
+__all__ = [
+    "TOKENIZERS",
+    "BytePairTokenizer",
+    "SentencePieceTokenizer",
+    "Tokenizer",
+    "WordPieceTokenizer",
+]

@@ -1,14 +1,16 @@
 """What every tokenizer of the house can do."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import tokenizers
 
 from hub_tasks import presets
 from hub_tasks.errors import DataError, PresetFormatError, PresetNotFoundError, received
-from hub_tasks.families import FAMILIES, Family
+from hub_tasks.families import Family
+from hub_tasks.presets import AddedToken
 from hub_tasks.registry import Registry
 from hub_tasks.version import __version__
 
@@ -27,11 +29,12 @@ class Tokenizer:
         options: what else defines the tokenizer; see the subclass.
     """
 
-    family: ClassVar[Family | None] = None
+    family: Family | None = None
 
     rust: tokenizers.Tokenizer
 
     def __init__(self, vocabulary: Sequence[str], family: Family, options: dict[str, Any]):
+        self.family = family
         self.vocabulary = tuple(vocabulary)
         self.options = options
         self._ids = {token: i for i, token in enumerate(self.vocabulary)}
@@ -44,6 +47,7 @@ class Tokenizer:
                 f"The vocabulary lacks the special tokens {', '.join(missing)}; a {family.title} "
                 f"vocabulary must hold {', '.join(family.special_tokens.values())}."
             )
+        self.special_tokens = tuple(family.special_tokens.values())
         self.special_ids = {role: self._ids[t] for role, t in family.special_tokens.items()}
 
     @classmethod
@@ -61,7 +65,7 @@ class Tokenizer:
                 f"{cls.__name__} cannot be loaded from a preset of the {data.family.title} family; "
                 f"use {data.family.prefix}Tokenizer. {received(preset=preset)}"
             )
-        return cls.from_data(data.family, data.tokenizer)
+        return TOKENIZERS[data.family.name].from_data(data.family, data.tokenizer)
 
     @classmethod
     def from_data(cls, family: Family, data: presets.TokenizerData) -> "Tokenizer":
@@ -70,14 +74,27 @@ class Tokenizer:
             return cls(data.vocabulary, **data.options)  # type: ignore[arg-type,call-arg]
         return TOKENIZERS[family.tokenizer](data.vocabulary, family=family, **data.options)
 
+    def _add_tokens(self) -> None:
+        """Lets `rust` find special and added tokens in a text before it is split."""
+        special = set(self.special_tokens)
+        if self.options["special_tokens_in_strings"]:
+            stated = {token.content for token in self.options["added_tokens"]}
+            plain = [AddedToken(t, special=True) for t in self.special_tokens if t not in stated]
+            found = [*plain, *self.options["added_tokens"]]
+        else:
+            found = [t for t in self.options["added_tokens"] if t.content not in special]
+        for token in found:
+            made = tokenizers.AddedToken(**dataclasses.asdict(token))
+            (self.rust.add_special_tokens if token.special else self.rust.add_tokens)([made])
+
     def to_data(self) -> presets.TokenizerData:
         """The tokenizer as neutral data."""
         return presets.TokenizerData(self.vocabulary, self.options)
 
     def save_to_preset(self, preset_dir: str | os.PathLike[str]) -> None:
         """Writes a preset that holds this tokenizer alone."""
-        family = self.family or FAMILIES["bert"]
-        presets.save(preset_dir, presets.PresetData(family, tokenizer=self.to_data()), __version__)
+        data = presets.PresetData(self.family, tokenizer=self.to_data())
+        presets.save(preset_dir, data, __version__)
 
     def __call__(self, texts: str | Sequence[str]) -> list[int] | list[list[int]]:
         """Token ids of one text, or of each of several."""
@@ -121,10 +138,20 @@ class Tokenizer:
         return self._ids[token]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal tokenizer."""
-        return {"vocabulary": list(self.vocabulary), **self.options}
+        """The arguments that make an equal tokenizer, as plain data."""
+        config = {"vocabulary": list(self.vocabulary), **self.options}
+        if "added_tokens" in config:
+            config["added_tokens"] = [dataclasses.asdict(t) for t in config["added_tokens"]]
+        if "charsmap" in config:
+            config["charsmap"] = config["charsmap"].hex()
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of `get_config`."""
+        config = dict(config)
+        if "added_tokens" in config:
+            config["added_tokens"] = [AddedToken(**entry) for entry in config["added_tokens"]]
+        if "charsmap" in config:
+            config["charsmap"] = bytes.fromhex(config["charsmap"])
         return cls(**config)

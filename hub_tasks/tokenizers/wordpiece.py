@@ -8,6 +8,7 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers
 
 from hub_tasks.errors import PresetFormatError, received
 from hub_tasks.families import FAMILIES, Family
+from hub_tasks.presets import AddedToken
 from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
 
 _LONGEST_WORD = 100  # characters; a longer word becomes the unknown token, as in BERT
@@ -27,6 +28,7 @@ class WordPieceTokenizer(Tokenizer):
             special token, as in `transformers`, or for plain text, as in KerasHub.
         suffix_indicator: what continuing pieces begin with.
         oov_token: stands for what no piece of the vocabulary covers.
+        added_tokens: further tokens that are found in a text before it is split.
         family: the encoder family; named classes set it.
 
     Example:
@@ -46,6 +48,7 @@ class WordPieceTokenizer(Tokenizer):
         special_tokens_in_strings: bool = False,
         suffix_indicator: str = "##",
         oov_token: str = "[UNK]",
+        added_tokens: Sequence[AddedToken] = (),
         family: Family | None = None,
     ):
         if isinstance(vocabulary, str | Path):
@@ -58,6 +61,7 @@ class WordPieceTokenizer(Tokenizer):
             "special_tokens_in_strings": special_tokens_in_strings,
             "suffix_indicator": suffix_indicator,
             "oov_token": oov_token,
+            "added_tokens": tuple(added_tokens),
         }
         super().__init__(vocabulary, family, options)
         if oov_token not in self._ids:
@@ -80,8 +84,7 @@ class WordPieceTokenizer(Tokenizer):
         )
         self.rust.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         self.rust.decoder = decoders.WordPiece(prefix=suffix_indicator)
-        if special_tokens_in_strings:
-            self.rust.add_special_tokens(list(family.special_tokens.values()))
+        self._add_tokens()
 
 
 TOKENIZERS.register("wordpiece", WordPieceTokenizer)

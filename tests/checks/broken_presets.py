@@ -101,7 +101,7 @@ def write_transformers_preset(directory: Path, values: Mapping[str, np.ndarray])
     tensors = {}
     for rules, prefix in ((family.layers, family.base), (family.head, "")):
         for rule in rules:
-            for tensor in rule.tensors("transformers", config["num_hidden_layers"], 2):
+            for tensor in rule.tensors("transformers", family.complete(family.tiny)):
                 pieces = tensor.encode(values[tensor.ours])
                 for name, piece in zip(tensor.names, pieces, strict=True):
                     tensors[prefix + name] = np.ascontiguousarray(piece)

@@ -13,22 +13,63 @@ TEXTS = ["good film", "a bad bad film", "", "fine", "what a good good good day i
 LABELS = ["positive", "negative", "negative", "positive", "positive", "negative"]
 
 
+WORDS = ["good", "bad", "film", "fine", "day", "what"]
+LETTERS = list(string.ascii_lowercase)
+
+
 def tiny_vocabulary(family: Family) -> list[str]:
     """Special tokens first, then letters whole and continuing, then a few words."""
-    words = ["good", "bad", "film", "fine", "day", "what"]
-    letters = list(string.ascii_lowercase)
     size = family.tiny["vocabulary_size"]
-    return [*family.special_tokens.values(), *words, *letters, *("##" + a for a in letters)][:size]
+    return [*family.special_tokens.values(), *WORDS, *LETTERS, *("##" + a for a in LETTERS)][:size]
+
+
+def _wordpiece(family: Family) -> dict:
+    return {"vocabulary": tiny_vocabulary(family), "lowercase": True}
+
+
+def _byte_pair(family: Family) -> dict:
+    merges = [("o", "o"), ("g", "oo"), ("goo", "d"), ("b", "a"), ("ba", "d")]
+    joined = [first + second for first, second in merges]
+    return {
+        "vocabulary": [*family.special_tokens.values(), "\u0120", *LETTERS, *joined],
+        "merges": merges,
+    }
+
+
+def _sentencepiece(family: Family) -> dict:
+    special = family.special_tokens
+    order = (
+        ("start", "pad", "end", "unknown")
+        if family.fairseq_ids
+        else ("pad", "unknown", "start", "end")
+    )
+    pieces = ["\u2581", *("\u2581" + word for word in WORDS), *LETTERS]
+    vocabulary = [*(special[role] for role in order), *pieces, special["mask"]]
+    scores = [0.0] * 4 + [-3.0] + [-2.0] * len(WORDS) + [-4.0] * len(LETTERS) + [0.0]
+    return {"vocabulary": vocabulary, "scores": scores}
+
+
+_TOKENIZERS = {"wordpiece": _wordpiece, "byte_pair": _byte_pair, "sentencepiece": _sentencepiece}
+
+
+def tiny_tokenizer(family: str = "bert", **options):
+    """A tokenizer with the letters and a few words."""
+    record = FAMILIES[family]
+    return TOKENIZERS[family](**{**_TOKENIZERS[record.tokenizer](record), **options})
 
 
 def tiny_classifier(
-    family: str = "bert", sequence_length: int = 16, truncate="round_robin", dtype=None, **head
+    family: str = "bert",
+    sequence_length: int = 16,
+    truncate="round_robin",
+    dtype=None,
+    sizes=None,
+    **head,
 ) -> hub_tasks.TextClassifier:
     """A random classifier with weights large enough for outputs to differ."""
-    record = FAMILIES[family]
-    tokenizer = TOKENIZERS[family](tiny_vocabulary(record), lowercase=True)
+    tokenizer = tiny_tokenizer(family)
     preprocessor = PREPROCESSORS[family](tokenizer, sequence_length, truncate)
-    backbone = BACKBONES[family](**record.tiny, dtype=dtype)
+    backbone = BACKBONES[family](**{**FAMILIES[family].tiny, **(sizes or {})}, dtype=dtype)
     head = head or {"labels": ["negative", "positive"]}
     clf = CLASSIFIERS[family](backbone, preprocessor=preprocessor, **head)
     for variable in clf.weights:

@@ -106,7 +106,7 @@ JSON = {  # file, pointer, value, what the message says
         "config",
         "/registered_name",
         "keras_hub>ZzzBackbone",
-        "Supported: BertBackbone",
+        "Supported: AlbertBackbone, BertBackbone",
     ),
     "A26 unknown key": ("config", "/config/evil", 1, "unknown key /config/'evil'"),
     "A26 in the tokenizer": ("tokenizer", "/config/evil", 1, "unknown key /config/'evil'"),
@@ -250,6 +250,15 @@ def test_a_backbone_alone(tiny, keras_preset):
         (keras_preset / name).unlink()
     data = presets.load(keras_preset)
     assert (data.tokenizer, data.preprocessor, data.head) == (None,) * 3
+    assert set(dict(data.weights.read(tiny.backbone))) == set(tiny.backbone)
+
+
+@pytest.mark.parametrize("kind", ["TextEmbedder", "MaskedLM"])
+def test_a_preset_for_another_task_of_keras_hub_is_an_encoder(kind, tiny, keras_preset):
+    for name, suffix in (("task.json", ""), ("preprocessor.json", "Preprocessor")):
+        put(keras_preset / name, "/registered_name", f"keras_hub>Bert{kind}{suffix}")
+    data = presets.load(keras_preset)
+    assert (data.head, data.preprocessor) == (None, None)
     assert set(dict(data.weights.read(tiny.backbone))) == set(tiny.backbone)
 
 

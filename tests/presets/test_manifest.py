@@ -18,7 +18,7 @@ FORMAT = {
     "schema version a string": (lambda p: put(p, "/schema_version", "999"), "/schema_version"),
     "unknown key": (lambda p: put(p, "/run", "rm"), "/'run'"),
     "labels missing": (lambda p: drop(p, "/labels"), "/labels is missing"),
-    "unknown family": (lambda p: put(p, "/family", "zzz"), "/family must be one of bert"),
+    "unknown family": (lambda p: put(p, "/family", "zzz"), "/family must be one of albert, bert"),
     "family a list": (lambda p: put(p, "/family", ["bert"]), "/family"),
     "problem type": (lambda p: put(p, "/problem_type", "guess"), "/problem_type must be one of"),
     "backbone a list": (lambda p: put(p, "/backbone", []), "/backbone must be an object"),
@@ -74,7 +74,7 @@ def test_a_manifest_off_the_schema_is_refused(change, message, signed_preset):
 def test_a_newer_schema_asks_for_an_upgrade(signed_preset):
     put(signed_preset / "hub_tasks.json", "/schema_version", 999)
     put(signed_preset / "hub_tasks.json", "/not_invented_yet", 1)
-    with pytest.raises(PresetVersionError, match=r"schema version 999.*up to 1.*pip install"):
+    with pytest.raises(PresetVersionError, match=r"schema version 999.*up to 2.*pip install"):
         presets.load(signed_preset)
 
 

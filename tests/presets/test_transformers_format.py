@@ -14,7 +14,7 @@ from hub_tasks.errors import PresetFormatError, PresetNotFoundError, UnsafePrese
 from tests.checks.broken_presets import drop, edit_json, edit_safetensors, put, read_weights
 
 BAD = {  # pointer, value, what the message says
-    "C11 unknown model_type": ("/model_type", "zzz", "/model_type.*Supported: bert"),
+    "C11 unknown model_type": ("/model_type", "zzz", "/model_type.*Supported: albert, bert"),
     "model_type a list": ("/model_type", ["bert"], "/model_type"),
     "C10 gap": ("/id2label", {"0": "a", "2": "b"}, "/id2label"),
     "C10 hexadecimal": ("/id2label", {"0": "a", "0x1": "b"}, "/id2label"),

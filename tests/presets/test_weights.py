@@ -8,7 +8,7 @@ from hub_tasks.errors import PresetWeightsError
 from hub_tasks.families import FAMILIES, LayerRule, Tensor
 from hub_tasks.presets.weights import Weights
 
-LAYERS, HEADS = 3, 2
+SIZES = {"num_layers": 3, "num_heads": 2}
 SHAPES = {  # of one piece, with sides that all differ
     "kernel": (6, 4),
     "bias": (4,),
@@ -17,9 +17,9 @@ SHAPES = {  # of one piece, with sides that all differ
     "embeddings": (10, 6),
 }
 RULES = {
-    f"{family.name} {rule.ours} in {dialect}": (rule, dialect)
+    f"{family.name} {i} {rule.ours} in {dialect}": (rule, dialect, family)
     for family in FAMILIES.values()
-    for rule in (*family.layers, *family.head)
+    for i, rule in enumerate((*family.layers, *family.head))
     for dialect in ("keras", "transformers")
 }
 
@@ -56,11 +56,11 @@ class Memory:
         return self.tensors[name]
 
 
-@pytest.mark.parametrize(("rule", "dialect"), RULES.values(), ids=RULES)
-def test_every_rule_reads_what_it_writes(rule: LayerRule, dialect):
+@pytest.mark.parametrize(("rule", "dialect", "family"), RULES.values(), ids=RULES)
+def test_every_rule_reads_what_it_writes(rule: LayerRule, dialect, family):
     rng = np.random.default_rng(0)
-    tensors = list(rule.tensors(dialect, LAYERS, HEADS))
-    assert len(tensors) == len(rule.variables) * (LAYERS if "{i}" in rule.ours else 1)
+    tensors = list(rule.tensors(dialect, family.complete(family.tiny)))
+    assert tensors
     for tensor in tensors:
         value = rng.normal(size=shape_of(tensor)).astype("f4")
         pieces = tensor.encode(value)
@@ -73,8 +73,7 @@ def test_every_rule_reads_what_it_writes(rule: LayerRule, dialect):
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=list(FAMILIES))
 def test_names_are_distinct_and_cover_the_model(family, dialect):
     backbone = BACKBONES[family.name](**family.tiny)
-    layers, heads = backbone.config["num_layers"], backbone.config["num_heads"]
-    tensors = [t for rule in family.layers for t in rule.tensors(dialect, layers, heads)]
+    tensors = [t for rule in family.layers for t in rule.tensors(dialect, backbone.config)]
     ours = [tensor.ours for tensor in tensors]
     theirs = [name for tensor in tensors for name in tensor.names]
     assert len(set(theirs)) == len(theirs)
@@ -89,7 +88,7 @@ def test_layouts_worked_by_hand():
     rules = {rule.ours: rule for rule in FAMILIES["bert"].layers}
     fused = rules["transformer_layer_{i}/attention/query_key_value"]
     ours = np.arange(48).reshape(4, 12)  # columns: query 0-3, key 4-7, value 8-11
-    kernel, bias = fused.tensors("transformers", 1, 2)
+    kernel, bias = fused.tensors("transformers", {**SIZES, "num_layers": 1})
     assert kernel.names == tuple(
         f"encoder.layer.0.attention.self.{part}.weight" for part in ("query", "key", "value")
     )
@@ -98,12 +97,12 @@ def test_layouts_worked_by_hand():
     assert key[:, 0].tolist() == [4, 5, 6, 7]
     assert value[1].tolist() == [9, 21, 33, 45]
     assert [b.tolist() for b in bias.encode(np.arange(6))] == [[0, 1], [2, 3], [4, 5]]
-    kernel, bias = fused.tensors("keras", 1, 2)
+    kernel, bias = fused.tensors("keras", {**SIZES, "num_layers": 1})
     assert kernel.names[1] == "layers/transformer_encoder/_self_attention_layer/key_dense/vars/0"
     assert kernel.encode(ours)[1][0].tolist() == [[4, 5], [6, 7]]  # (in, heads, size)
     assert bias.encode(np.arange(12))[1].tolist() == [[4, 5], [6, 7]]
     joined = rules["transformer_layer_{i}/attention/output"]
-    kernel, bias = joined.tensors("keras", 1, 2)
+    kernel, bias = joined.tensors("keras", {**SIZES, "num_layers": 1})
     (piece,) = kernel.encode(np.arange(16).reshape(4, 4))
     assert piece.shape == (2, 2, 4)  # (heads, size, out)
     assert piece[1, 0].tolist() == [8, 9, 10, 11]
@@ -112,7 +111,7 @@ def test_layouts_worked_by_hand():
 
 def test_keras_counts_from_the_second_layer():
     norm = next(r for r in FAMILIES["bert"].layers if r.ours.endswith("}/attention_layer_norm"))
-    names = [t.names[0] for t in norm.tensors("keras", 3, 2) if t.ours.endswith("gamma")]
+    names = [t.names[0] for t in norm.tensors("keras", SIZES) if t.ours.endswith("gamma")]
     assert names == [
         f"layers/transformer_encoder{i}/_self_attention_layer_norm/vars/0" for i in ("", "_1", "_2")
     ]
@@ -123,6 +122,12 @@ TENSORS = [
     Tensor("b/kernel", ("b.q", "b.k"), True, None, 1),
     Tensor("c/bias", ("c.bias",), False, None, 1),
 ]
+
+
+def all_of(present):
+    return TENSORS
+
+
 WANTED = {"a/kernel": (3, 2), "b/kernel": (2, 4), "c/bias": (2,)}
 
 
@@ -136,7 +141,7 @@ def whole():
 
 
 def test_values_arrive_in_our_layout():
-    values = dict(Weights(lambda: Memory(whole()), TENSORS).read(WANTED))
+    values = dict(Weights(lambda: Memory(whole()), all_of).read(WANTED))
     assert {name: value.shape for name, value in values.items()} == WANTED
     np.testing.assert_array_equal(values["b/kernel"], [[1, 1, 0, 0], [1, 1, 0, 0]])
 
@@ -147,7 +152,7 @@ def test_all_misfits_are_in_one_error_and_nothing_is_read():
     tensors |= {"b.q": np.ones((2, 3), "f4"), "c.bias": np.ones(2, "i4"), "d": np.ones(1, "f4")}
     file = Memory(tensors)
     with pytest.raises(PresetWeightsError) as caught:
-        list(Weights(lambda: file, TENSORS).read(WANTED))
+        list(Weights(lambda: file, all_of).read(WANTED))
     message = str(caught.value)
     assert file.where in message
     assert "missing a.weight (2, 3)" in message
@@ -160,7 +165,7 @@ def test_all_misfits_are_in_one_error_and_nothing_is_read():
 def test_a_long_list_of_misfits_is_cut():
     extra = {f"extra.{i}": np.ones(1, "f4") for i in range(1000)}
     with pytest.raises(PresetWeightsError, match="and 980 more") as caught:
-        list(Weights(lambda: Memory({**whole(), **extra}), TENSORS).read(WANTED))
+        list(Weights(lambda: Memory({**whole(), **extra}), all_of).read(WANTED))
     assert len(str(caught.value)) < 2000
 
 
@@ -169,11 +174,11 @@ def test_values_that_are_not_finite_are_named(bad):
     tensors = whole()
     tensors["b.k"][1, 1] = bad
     with pytest.raises(PresetWeightsError, match=r"b\.k holds NaN or infinity"):
-        list(Weights(lambda: Memory(tensors), TENSORS).read(WANTED))
+        list(Weights(lambda: Memory(tensors), all_of).read(WANTED))
 
 
 def test_what_may_be_left_over_and_what_may_lack():
     tensors = {**whole(), "cls.x": np.ones(1, "f4")}
     del tensors["c.bias"]
-    weights = Weights(lambda: Memory(tensors), TENSORS, ignored=("cls.",), optional=("c",))
+    weights = Weights(lambda: Memory(tensors), all_of, ignored=("cls.",), optional=("c",))
     assert set(dict(weights.read(WANTED))) == {"a/kernel", "b/kernel"}

@@ -5,33 +5,35 @@ Keras's deserialiser. Layout: keras_hub's `save_to_preset`, version 0.32.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, PresetWeightsError, UnsafePresetError, received
-from hub_tasks.families import REQUIRED, Family
+from hub_tasks.families import REQUIRED, Family, Field, Tensor
 from hub_tasks.presets import files as names
-from hub_tasks.presets.data import HeadData, PresetData, TokenizerData
+from hub_tasks.presets.data import HeadData, PresetData
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.formats.hdf5 import HDF5Tensors
 from hub_tasks.presets.formats.keras_objects import (
     KIND_BACKBONE,
     KIND_PREPROCESSOR,
     KIND_TASK,
-    KIND_TOKENIZER,
     LAYER,
     check_layer_entries,
     find_family,
     read_object,
 )
+from hub_tasks.presets.formats.keras_tensors import names_beside, tensors_to_read
+from hub_tasks.presets.formats.keras_tokenizers import read_tokenizer
 from hub_tasks.presets.formats.safetensors import SafeTensors
 from hub_tasks.presets.schema import (
     ACTIVATIONS,
     MAX_CLASSES,
+    POOLINGS,
     TRUNCATIONS,
     check_backbone,
     check_choice,
     check_field,
-    check_flag,
     check_integer,
     check_keys,
     check_labels,
@@ -39,25 +41,7 @@ from hub_tasks.presets.schema import (
     check_real,
 )
 from hub_tasks.presets.strict_json import read_json
-from hub_tasks.presets.vocabulary import read_vocabulary
-from hub_tasks.presets.weights import TensorFile, Weights
-
-_TOKENIZER_FLAGS = ("lowercase", "strip_accents", "special_tokens_in_strings")
-_TOKENIZER_FIXED = {  # entry -> its one value here, and what any other means
-    "vocabulary": (None, UnsafePresetError),
-    "config_file": (names.TOKENIZER, UnsafePresetError),
-    "sequence_length": (None, PresetFormatError),
-    "split": (True, PresetFormatError),
-    "split_on_cjk": (True, PresetFormatError),
-    "special_tokens": (None, PresetFormatError),
-}
-_TOKENIZER_ENTRIES = (
-    *LAYER,
-    *_TOKENIZER_FLAGS,
-    *_TOKENIZER_FIXED,
-    "suffix_indicator",
-    "oov_token",
-)
+from hub_tasks.presets.weights import TensorFile, Weights, model_tensors
 
 
 def read(files: PresetFiles, manifest: Mapping[str, Any]) -> PresetData:
@@ -74,7 +58,9 @@ def read(files: PresetFiles, manifest: Mapping[str, Any]) -> PresetData:
         family=family,
         backbone=backbone,
         weights=_weights(files, family, backbone, head=False) if backbone else None,
-        tokenizer=_read_tokenizer(files, family) if files.exists(names.TOKENIZER) else None,
+        tokenizer=read_tokenizer(files, family, manifest)
+        if files.exists(names.TOKENIZER)
+        else None,
         preprocessor=_read_preprocessor(files, family, manifest),
         head=_read_head(files, family, backbone, manifest) if backbone else None,
     )
@@ -85,51 +71,30 @@ def _read_backbone(
 ) -> dict[str, Any]:
     where = f"{names.CONFIG} of preset {files}"
     config = read_object(read_json(files, names.CONFIG), family, KIND_BACKBONE, where)
-    fields = {field.name: field for field in family.config if field.keras}
+    fields = {field.keras or field.name: field for field in family.config if _in_keras(field)}
     required = [name for name, field in fields.items() if field.default is REQUIRED]
     check_keys(config, where, "/config", (*LAYER, *fields), required)
     check_layer_entries(config, where, "/config")
     complete = {field.name: field.default for field in family.config}
     for name, field in fields.items():
         if name in config:
-            complete[name] = check_field(field, config[name], where, f"/config/{name}")
-    extra = {field.name: field for field in family.config if not field.keras}
+            complete[field.name] = _own_value(field, config[name], where, f"/config/{name}")
+    extra = {field.name: field for field in family.config if not _in_keras(field)}
     where_extra = f"{names.MANIFEST} of preset {files}"
-    for name, value in check_keys(
-        manifest.get("backbone", {}), where_extra, "/backbone", extra
-    ).items():
-        ours = extra[name]
-        if ours.choices:
-            complete[name] = check_choice(
-                value, where_extra, f"/backbone/{name}", sorted(set(ours.choices.values()))
-            )
-        else:
-            complete[name] = check_field(ours, value, where_extra, f"/backbone/{name}")
+    stated = check_keys(manifest.get("backbone", {}), where_extra, "/backbone", extra)
+    for name, value in stated.items():
+        complete[name] = _own_value(extra[name], value, where_extra, f"/backbone/{name}")
     return check_backbone(family, complete, where)
 
 
-def _read_tokenizer(files: PresetFiles, family: Family) -> TokenizerData:
-    where = f"{names.TOKENIZER} of preset {files}"
-    config = read_object(read_json(files, names.TOKENIZER), family, KIND_TOKENIZER, where)
-    check_keys(config, where, "/config", _TOKENIZER_ENTRIES)
-    check_layer_entries(config, where, "/config")
-    for key, (only, error) in _TOKENIZER_FIXED.items():
-        if config.get(key, only) != only:
-            raise error(f"{where}: /config/{key} must be {only!r}. {received(value=config[key])}")
-    options: dict[str, Any] = {
-        key: check_flag(config.get(key, False), where, f"/config/{key}") for key in _TOKENIZER_FLAGS
-    }
-    for key, default in (
-        ("suffix_indicator", "##"),
-        ("oov_token", family.special_tokens["unknown"]),
-    ):
-        value = config.get(key, default)
-        if not isinstance(value, str) or not 0 < len(value) <= 64:
-            raise PresetFormatError(
-                f"{where}: /config/{key} must be a short string. {received(value=value)}"
-            )
-        options[key] = value
-    return TokenizerData(read_vocabulary(files, names.VOCABULARY), options)
+def _in_keras(field: Field) -> bool:
+    return field.keras is not None
+
+
+def _own_value(field: Field, value: Any, where: str, pointer: str) -> Any:
+    """A value in our own terms, not in those of `transformers`."""
+    ours = {choice: choice for choice in field.choices.values()}
+    return check_field(replace(field, choices=ours, offset=0), value, where, pointer)
 
 
 def _read_preprocessor(
@@ -139,7 +104,8 @@ def _read_preprocessor(
         return None
     document = read_json(files, names.PREPROCESSOR)
     where = f"{names.PREPROCESSOR} of preset {files}"
-    if str(document.get("registered_name")).endswith("MaskedLMPreprocessor"):
+    others = ("MaskedLMPreprocessor", "TextEmbedderPreprocessor")
+    if str(document.get("registered_name")).endswith(others):
         return None
     config = read_object(document, family, KIND_PREPROCESSOR, where)
     known = (*LAYER, "tokenizer", "config_file", "sequence_length", "truncate")
@@ -180,6 +146,7 @@ def _read_head(
         return None
     config = read_object(document, family, KIND_TASK, where)
     known = (*LAYER, "backbone", "preprocessor", "num_classes", "activation", "dropout")
+    known += ("hidden_dim",) if family.classifier.activation else ()
     check_keys(config, where, "/config", known, ("backbone", "num_classes"))
     check_layer_entries(config, where, "/config")
     read_object(config["backbone"], family, KIND_BACKBONE, where, "/config/backbone")
@@ -188,27 +155,43 @@ def _read_head(
     check_choice(activation, where, "/config/activation", ACTIVATIONS)
     if num_classes == 1 and activation == "softmax":
         raise PresetFormatError(f"{where}: /config/num_classes is 1 under a softmax.")
-    labels = manifest.get("labels")
-    if labels is not None:
-        labels = check_labels(labels, f"{names.MANIFEST} of preset {files}", "/labels", num_classes)
+    width = backbone["hidden_dim"]
+    if config.get("hidden_dim") not in (None, width):
+        raise PresetFormatError(
+            f"{where}: /config/hidden_dim must be that of the backbone, {width}. "
+            f"{received(hidden_dim=config['hidden_dim'])}"
+        )
+    ours = _own_entries(manifest, f"{names.MANIFEST} of preset {files}", num_classes, activation)
     return HeadData(
         num_classes=num_classes,
         activation=activation,
         dropout=check_real(config.get("dropout", 0.0), where, "/config/dropout", 0.0, 0.99),
-        labels=labels,
-        problem_type=check_problem_type(
-            manifest.get("problem_type"),
-            f"{names.MANIFEST} of preset {files}",
-            "/problem_type",
-            num_classes,
-            activation,
-        ),
-        weights=_weights(files, family, backbone, head=True),
+        weights=_weights(files, family, backbone, True, ours["pooling"]),
+        **ours,
     )
 
 
+def _own_entries(
+    manifest: Mapping[str, Any], where: str, num_classes: int, activation: str
+) -> dict[str, Any]:
+    """What the manifest says of a head: labels, problem type, pooling."""
+    labels = manifest.get("labels")
+    if labels is not None:
+        labels = check_labels(labels, where, "/labels", num_classes)
+    stated = check_keys(manifest.get("head", {}), where, "/head", ("pooling",))
+    pooling = check_choice(stated.get("pooling", "family"), where, "/head/pooling", POOLINGS)
+    problem_type = manifest.get("problem_type")
+    return {
+        "labels": labels,
+        "problem_type": check_problem_type(
+            problem_type, where, "/problem_type", num_classes, activation
+        ),
+        "pooling": pooling,
+    }
+
+
 def _weights(
-    files: PresetFiles, family: Family, backbone: Mapping[str, Any], head: bool
+    files: PresetFiles, family: Family, backbone: Mapping[str, Any], head: bool, pooling: str = ""
 ) -> Weights:
     hdf5, safe = (
         (names.TASK_WEIGHTS, names.TASK_SAFETENSORS)
@@ -226,13 +209,10 @@ def _weights(
         kind = SafeTensors if name == safe else HDF5Tensors
         return kind(files.open(name), f"{name} of preset {files}")
 
-    rules = family.head if head else family.layers
-    return Weights(
-        open=open_file,
-        tensors=[
-            t
-            for rule in rules
-            for t in rule.tensors("keras", backbone["num_layers"], backbone["num_heads"])
-        ],
-        ignored=("optimizer/",) if head else (),
-    )
+    def tensors(present: Mapping[str, object]) -> list[Tensor]:
+        if head:
+            return model_tensors(family, "keras", backbone, True, pooling)
+        return tensors_to_read(family, backbone, present)
+
+    beside = names_beside(family, backbone)
+    return Weights(open_file, tensors, ignored=("optimizer/",) if head else beside)

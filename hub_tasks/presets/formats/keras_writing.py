@@ -14,9 +14,13 @@ import numpy as np
 
 from hub_tasks.families import Family
 from hub_tasks.presets import files as names
-from hub_tasks.presets.data import PresetData, TokenizerData
+from hub_tasks.presets.data import HeadData, PresetData
 from hub_tasks.presets.formats.hdf5 import write_hdf5
+from hub_tasks.presets.formats.keras_tensors import tensors_beside
+from hub_tasks.presets.formats.keras_tokenizers import extras as tokenizer_extras
+from hub_tasks.presets.formats.keras_tokenizers import write_tokenizer
 from hub_tasks.presets.formats.safetensors import write_safetensors
+from hub_tasks.presets.weights import model_tensors
 
 
 def write(data: PresetData, weights_format: str, version: str) -> dict[str, bytes]:
@@ -30,9 +34,9 @@ def write(data: PresetData, weights_format: str, version: str) -> dict[str, byte
     family, out = data.family, {}
     tokenizer = preprocessor = backbone = None
     if data.tokenizer is not None:
-        tokenizer = _document(family, "Tokenizer", _tokenizer_config(data.tokenizer), "int32")
-        out[names.TOKENIZER] = tokenizer
-        out[names.VOCABULARY] = "".join(f"{t}\n" for t in data.tokenizer.vocabulary).encode()
+        config, assets = write_tokenizer(family, data.tokenizer)
+        tokenizer = _document(family, "Tokenizer", config, "int32")
+        out |= {names.TOKENIZER: tokenizer, **assets}
     if data.preprocessor is not None:
         settings = dict(data.preprocessor)
         if settings["truncate"] == "longest_first":  # KerasHub has no such mode
@@ -41,11 +45,15 @@ def write(data: PresetData, weights_format: str, version: str) -> dict[str, byte
         preprocessor = _document(family, "TextClassifierPreprocessor", config)
         out[names.PREPROCESSOR] = preprocessor
     if data.backbone is not None:
-        config = {f.name: data.backbone[f.name] for f in family.config if f.keras}
+        config = {
+            field.keras or field.name: data.backbone[field.name]
+            for field in family.config
+            if field.keras is not None
+        }
         backbone = _document(family, "Backbone", config)
         out[names.CONFIG] = backbone
         out[names.METADATA] = _metadata(data, version)
-        out.update(_write_weights(data.weights, family, data.backbone, False, weights_format))
+        out.update(_write_weights(data, None, weights_format))
     if data.head is not None:
         head = data.head
         config = {
@@ -55,8 +63,10 @@ def write(data: PresetData, weights_format: str, version: str) -> dict[str, byte
             "activation": head.activation,
             "dropout": head.dropout,
         }
+        if family.classifier.activation:
+            config["hidden_dim"] = data.backbone["hidden_dim"]
         out[names.TASK] = _document(family, "TextClassifier", config)
-        out.update(_write_weights(head.weights, family, data.backbone, True, weights_format))
+        out.update(_write_weights(data, head, weights_format))
     dump = partial(json.dumps, indent=2, ensure_ascii=False)
     return {n: v if isinstance(v, bytes) else (dump(v) + "\n").encode() for n, v in out.items()}
 
@@ -67,24 +77,17 @@ def extras(data: PresetData) -> dict[str, Any]:
         field.name: data.backbone[field.name]
         for field in data.family.config
         if data.backbone is not None
-        and not field.keras
+        and field.keras is None
         and data.backbone[field.name] != field.default
     }
     longest_first = (data.preprocessor or {}).get("truncate") == "longest_first"
     return {
         "backbone": backbone,
         "preprocessor": {"truncate": "longest_first"} if longest_first else {},
-    }
-
-
-def _tokenizer_config(tokenizer: TokenizerData) -> dict[str, Any]:
-    return {
-        "config_file": names.TOKENIZER,
-        "vocabulary": None,
-        "sequence_length": None,
-        "split": True,
-        "special_tokens": None,
-        **tokenizer.options,
+        "tokenizer": tokenizer_extras(data.family, data.tokenizer) if data.tokenizer else {},
+        "head": {}
+        if data.head is None or data.head.pooling == "family"
+        else {"pooling": data.head.pooling},
     }
 
 
@@ -117,21 +120,19 @@ def _metadata(data: PresetData, version: str) -> dict[str, Any]:
 
 
 def _write_weights(
-    values: Mapping[str, np.ndarray],
-    family: Family,
-    backbone: Mapping[str, Any],
-    head: bool,
-    weights_format: str,
+    data: PresetData, head: HeadData | None, weights_format: str
 ) -> dict[str, bytes]:
-    rules = family.head if head else family.layers
-    tensors, layers = {}, {}
-    for rule in rules:
-        for tensor in rule.tensors("keras", backbone["num_layers"], backbone["num_heads"]):
-            for name, piece in zip(tensor.names, tensor.encode(values[tensor.ours]), strict=True):
-                tensors[name] = piece
-                layers[name.rpartition("/vars/")[0]] = tensor.ours.split("/")[-2]
+    """The weights of the backbone, or of the head."""
+    family, config = data.family, data.backbone
+    pooling = head.pooling if head else "family"
+    values = head.weights if head else data.weights
+    tensors: dict[str, np.ndarray] = {} if head else tensors_beside(family, config, values)
+    layers = {name.rpartition("/vars/")[0]: "" for name in tensors}
+    for tensor in model_tensors(family, "keras", config, head is not None, pooling):
+        for name, piece in zip(tensor.names, tensor.encode(values[tensor.ours]), strict=True):
+            tensors[name] = piece
+            layers[name.rpartition("/vars/")[0]] = tensor.ours.split("/")[-2]
     if weights_format == "safetensors":
-        return {
-            names.TASK_SAFETENSORS if head else names.MODEL_SAFETENSORS: write_safetensors(tensors)
-        }
+        name = names.TASK_SAFETENSORS if head else names.MODEL_SAFETENSORS
+        return {name: write_safetensors(tensors)}
     return {names.TASK_WEIGHTS if head else names.MODEL_WEIGHTS: write_hdf5(tensors, layers)}

@@ -7,25 +7,24 @@ Pickled weights are never opened, and nothing that names code is followed.
 from collections.abc import Mapping
 from typing import Any
 
-from hub_tasks.errors import PresetFormatError, PresetNotFoundError, received, shorten
-from hub_tasks.families import FAMILIES, REQUIRED, Family
+from hub_tasks.errors import PresetFormatError, PresetNotFoundError, received
+from hub_tasks.families import FAMILIES, REQUIRED, Family, Field
 from hub_tasks.presets import files as names
-from hub_tasks.presets.data import HeadData, PresetData, TokenizerData
+from hub_tasks.presets.data import HeadData, PresetData
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.formats.safetensors import SafeTensors
+from hub_tasks.presets.formats.transformers_tokenizers import read_tokenizer, read_tokenizer_config
 from hub_tasks.presets.schema import (
     MAX_CLASSES,
     check_backbone,
     check_choice,
     check_field,
-    check_flag,
     check_labels,
     check_problem_type,
     check_real,
 )
 from hub_tasks.presets.strict_json import read_json
-from hub_tasks.presets.vocabulary import read_vocabulary, vocabulary_problem
-from hub_tasks.presets.weights import Weights
+from hub_tasks.presets.weights import Weights, model_tensors
 
 
 def read(files: PresetFiles) -> PresetData:
@@ -38,7 +37,7 @@ def read(files: PresetFiles) -> PresetData:
         family=family,
         backbone=backbone,
         weights=_weights(files, family, backbone, head=False),
-        tokenizer=_tokenizer(files, family),
+        tokenizer=read_tokenizer(files, family),
         preprocessor={
             "sequence_length": _sequence_length(files, backbone),
             "truncate": "longest_first",
@@ -48,38 +47,63 @@ def read(files: PresetFiles) -> PresetData:
 
 
 def _family(config: Mapping[str, Any], where: str) -> Family:
+    by_type = {family.model_type or family.name: family for family in FAMILIES.values()}
     model_type = config["model_type"]
-    if not isinstance(model_type, str) or model_type not in FAMILIES:
+    if not isinstance(model_type, str) or model_type not in by_type:
         raise PresetFormatError(
             f"{where}: /model_type is not a family that hub_tasks reads. Supported: "
-            f"{', '.join(FAMILIES)}. {received(model_type=model_type)}"
+            f"{', '.join(by_type)}. Any encoder of KerasHub works as "
+            f"`TextClassifier(backbone=...)`. {received(model_type=model_type)}"
         )
-    return FAMILIES[model_type]
+    return by_type[model_type]
 
 
 def _backbone(family: Family, config: Mapping[str, Any], where: str) -> dict[str, Any]:
+    for key, accepted in family.fixed.items():
+        value = config.get(key)
+        if not any(type(value) is type(one) and value == one for one in accepted):
+            raise PresetFormatError(
+                f"{where}: /{key} must be {' or '.join(str(one) for one in accepted)}; no other "
+                f"{family.title} encoder is supported. {received(value=value)}"
+            )
     backbone = {}
     for field in family.config:
         default = (
             field.default if field.transformers_default is REQUIRED else field.transformers_default
         )
-        if field.transformers in config:
-            value = config[field.transformers]
+        value = _stated(field, config, where)
+        if value is not None:
             backbone[field.name] = check_field(field, value, where, f"/{field.transformers}")
         elif default is REQUIRED:
             raise PresetFormatError(f"{where}: /{field.transformers} is missing.")
         else:
             backbone[field.name] = default
-    positions = config.get("position_embedding_type", "absolute")
-    check_choice(positions, where, "/position_embedding_type", ("absolute",))
     return check_backbone(family, backbone, where)
+
+
+def _stated(field: Field, config: Mapping[str, Any], where: str) -> Any:
+    """What a configuration says of a field, in an older form or a newer one; None for nothing."""
+    value = config.get(field.transformers)
+    if value is None and field.path:
+        value = config
+        for key in field.path:
+            value = value.get(key) if isinstance(value, dict) else None
+    if value is None and field.spacing:
+        key, entry = field.spacing
+        entries = config.get(key)
+        if isinstance(entries, list):
+            found = [i for i, one in enumerate(entries) if one == entry]
+            value = found[1] if len(found) > 1 else max(len(entries), 1)
+            if found != list(range(0, len(entries), value)):
+                raise PresetFormatError(
+                    f"{where}: /{key} must have {entry} at regular distances from the first on."
+                )
+    return value
 
 
 def _weights(
     files: PresetFiles, family: Family, backbone: Mapping[str, Any], head: bool
 ) -> Weights:
-    sizes = backbone["num_layers"], backbone["num_heads"]
-
     def open_file() -> SafeTensors:
         if not files.exists(names.HF_SAFETENSORS):
             if files.exists(names.HF_PICKLED):
@@ -99,19 +123,15 @@ def _weights(
             candidates += [c.removesuffix(new) + old for c in candidates if c.endswith(new)]
         return next((c for c in candidates if c in present), name)
 
-    def tensors(rules: tuple[Any, ...]) -> list[Any]:
-        return [t for rule in rules for t in rule.tensors("transformers", *sizes)]
-
-    others = tensors(family.layers if head else family.head)
-    other_names = {n for t in others for n in t.names}
-    ignored = tuple(other_names | set(family.ignored))
-    if head:
-        ignored += (family.base, "embeddings.", "encoder.", "pooler.")
+    tensors = model_tensors(family, "transformers", backbone, head)
+    others = model_tensors(family, "transformers", backbone, not head)
+    ignored = {*family.ignored, *(name for tensor in others for name in tensor.names)}
+    ignored |= {family.base + name for name in ignored}
     return Weights(
         open=open_file,
-        tensors=tensors(family.head if head else family.layers),
+        tensors=lambda present: tensors,
         rename=rename,
-        ignored=(*ignored, *(family.base + prefix for prefix in family.ignored)),
+        ignored=tuple(ignored | {family.base} if head else ignored),
         optional=() if head else family.optional,
     )
 
@@ -130,9 +150,11 @@ def _head(
     problem_type = check_problem_type(
         config.get("problem_type"), where, "/problem_type", len(labels)
     )
-    dropout = config.get("classifier_dropout")
+    dropout = config.get(family.dropout, family.head_dropout)
     if dropout is not None:
-        check_real(dropout, where, "/classifier_dropout", 0.0, 0.99)
+        check_real(dropout, where, f"/{family.dropout}", 0.0, 0.99)
+    pooling = config.get(family.pooling, "cls")
+    check_choice(pooling, where, f"/{family.pooling}", ("cls", "mean"))
     return HeadData(
         num_classes=len(labels),
         activation="linear",
@@ -140,6 +162,7 @@ def _head(
         labels=labels,
         problem_type=problem_type,
         weights=_weights(files, family, backbone, head=True),
+        pooling="mean" if pooling == "mean" else "family",
     )
 
 
@@ -161,87 +184,9 @@ def _labels(config: Mapping[str, Any], where: str) -> tuple[str, ...]:
     return check_labels([id2label[i] for i in expected], where, "/id2label", len(expected))
 
 
-def _tokenizer(files: PresetFiles, family: Family) -> TokenizerData | None:
-    if not files.exists(names.HF_VOCABULARY):
-        return _from_tokenizer_json(files, family) if files.exists(names.TOKENIZER) else None
-    settings = _tokenizer_config(files)
-    where = f"{names.HF_TOKENIZER_CONFIG} of preset {files}"
-    lowercase = check_flag(settings.get("do_lower_case", True), where, "/do_lower_case")
-    strip_accents = settings.get("strip_accents")
-    if strip_accents is not None:
-        check_flag(strip_accents, where, "/strip_accents")
-    if settings.get("tokenize_chinese_chars", True) is not True:
-        raise PresetFormatError(f"{where}: /tokenize_chinese_chars must be true.")
-    return TokenizerData(
-        read_vocabulary(files, names.HF_VOCABULARY),
-        _options(family, lowercase, lowercase if strip_accents is None else strip_accents),
-    )
-
-
-def _options(family: Family, lowercase: bool, strip_accents: bool) -> dict[str, Any]:
-    return {
-        "lowercase": lowercase,
-        "strip_accents": strip_accents,
-        "special_tokens_in_strings": True,
-        "suffix_indicator": "##",
-        "oov_token": family.special_tokens["unknown"],
-    }
-
-
-def _from_tokenizer_json(files: PresetFiles, family: Family) -> TokenizerData:
-    """A fast tokenizer's own file, as newer `transformers` writes it, of the known shape."""
-    document = read_json(files, names.TOKENIZER, names.VOCABULARY_LIMIT)
-    where = f"{names.TOKENIZER} of preset {files}"
-    match document:
-        case {
-            "model": {"type": "WordPiece", "vocab": dict(vocab), **model},
-            "normalizer": {"type": "BertNormalizer", **normalizer},
-            "pre_tokenizer": {"type": "BertPreTokenizer"},
-        } if normalizer.get("handle_chinese_chars", True) and normalizer.get("clean_text", True):
-            pass
-        case _:
-            raise PresetFormatError(
-                f"{where} is not of a known shape; accepted here: a WordPiece model with "
-                f"BertNormalizer and BertPreTokenizer."
-            )
-    tokens = sorted(vocab, key=lambda token: _token_id(vocab[token], token, where))
-    if [vocab[token] for token in tokens] != list(range(len(tokens))):
-        raise PresetFormatError(f"{where}: /model/vocab must number its tokens 0, 1, 2, ...")
-    problem = vocabulary_problem(tokens)
-    if problem:
-        raise PresetFormatError(f"{where}: /model/vocab {problem}.")
-    lowercase = check_flag(normalizer.get("lowercase", True), where, "/normalizer/lowercase")
-    strip_accents = normalizer.get("strip_accents")
-    if strip_accents is not None:
-        check_flag(strip_accents, where, "/normalizer/strip_accents")
-    options = _options(family, lowercase, lowercase if strip_accents is None else strip_accents)
-    for ours, theirs in (
-        ("suffix_indicator", "continuing_subword_prefix"),
-        ("oov_token", "unk_token"),
-    ):
-        if model.get(theirs, options[ours]) != options[ours]:
-            raise PresetFormatError(
-                f"{where}: /model/{theirs} must be {options[ours]!r}. "
-                f"{received(value=model[theirs])}"
-            )
-    return TokenizerData(tuple(tokens), options)
-
-
-def _token_id(value: Any, token: str, where: str) -> int:
-    if type(value) is not int:
-        raise PresetFormatError(f"{where}: /model/vocab/{shorten(token)} must be an integer.")
-    return value
-
-
-def _tokenizer_config(files: PresetFiles) -> dict[str, Any]:
-    if not files.exists(names.HF_TOKENIZER_CONFIG):
-        return {}
-    return read_json(files, names.HF_TOKENIZER_CONFIG)
-
-
 def _sequence_length(files: PresetFiles, backbone: Mapping[str, Any]) -> int:
     longest = backbone["max_sequence_length"]
-    stated = _tokenizer_config(files).get("model_max_length")
+    stated = read_tokenizer_config(files).get("model_max_length")
     if type(stated) in (int, float) and 3 <= stated <= longest:  # 1e30 stands for "not known"
         return int(stated)
     return longest

@@ -1,0 +1,81 @@
+"""What `compile("auto")` means for a classifier, and how it follows the labels."""
+
+from typing import Any
+
+from hub_tasks.backbones import Backbone
+from hub_tasks.data import LabelSpace, looks_multi_label
+from hub_tasks.tasks import recipe
+from hub_tasks.tasks.task import Task
+
+
+class AutoCompiledTask(Task):
+    """A task whose optimizer, loss and metrics follow from its problem and its encoder.
+
+    Attributes:
+        backbone: the encoder.
+        activation: of the outputs.
+        num_classes: the number of outputs.
+    """
+
+    backbone: Backbone
+    activation: str
+    num_classes: int
+    _fixed_problem_type: bool
+
+    def compile(
+        self, optimizer: Any = "auto", loss: Any = "auto", metrics: Any = "auto", **kwargs: Any
+    ) -> None:
+        """Sets up training, as in `keras.Model.compile`; done once at construction.
+
+        Args:
+            optimizer: "auto" is AdamW with warm-up and linear decay over the steps of
+                each `fit`, at a learning rate that suits the size of the encoder.
+            loss: "auto" is cross-entropy over labels (one softmax, or one sigmoid per
+                label), or the mean squared error for regression.
+            metrics: "auto" is accuracy, or the mean absolute error for regression.
+            **kwargs: as in Keras.
+        """
+        self._auto = {
+            "optimizer": _is_auto(optimizer),
+            "loss": _is_auto(loss),
+        }
+        self._compile_options = {**kwargs, "metrics": metrics}
+        if self._auto["optimizer"]:
+            variable_dtype = self.backbone.dtype_policy.variable_dtype
+            optimizer = recipe.auto_optimizer(self._hidden_dim, variable_dtype)
+        if self._auto["loss"]:
+            loss = recipe.auto_loss(self.problem_type, self.activation)
+        if _is_auto(metrics):
+            metrics = recipe.auto_metrics(self.problem_type, self.activation)
+        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+
+    @property
+    def _hidden_dim(self) -> int:
+        return self.backbone.output["pooled_output"].shape[-1]
+
+    def _adapt_to_labels(self, labels: Any) -> None:
+        several = "multi_label_classification"
+        if self._fixed_problem_type or self.num_classes == 1 or self.problem_type == several:
+            return
+        if looks_multi_label(labels):
+            self.label_space = LabelSpace(self.labels, several)
+            self._recompile()
+
+    def _recompile(self) -> None:
+        optimizer = "auto" if self._auto["optimizer"] else self.optimizer
+        loss = "auto" if self._auto["loss"] else self.loss
+        self.compile(optimizer, loss, **self._compile_options)
+
+    def _metric_of_name(self, name: str) -> Any:
+        """What a name means that depends on the problem; None for any other."""
+        if name in ("accuracy", "acc"):
+            return recipe.accuracy(self.problem_type, self.activation, name)
+        return None
+
+    def _start_training(self, steps: int | None, passes: int) -> None:
+        if self._auto["optimizer"]:
+            recipe.start_schedule(self.optimizer, steps * passes if steps else None)
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"

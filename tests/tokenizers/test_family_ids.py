@@ -1,0 +1,148 @@
+"""Token ids of every kind of tokenizer equal those of the libraries whose files we read."""
+
+import json
+import shutil
+
+import pytest
+
+import hub_tasks
+from hub_tasks.families import FAMILIES
+from tests.checks.tiny import TEXTS, tiny_classifier, tiny_tokenizer
+from tests.tokenizers.test_id_parity import HARD
+
+LINES = 20_000
+SETS = (("sst2", "train"), ("goemotions", "train"), ("thucnews_titles", "test"))
+MORE = [
+    "``quoted'' text  with   spaces ",
+    "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627",
+    "a" * 5000,
+    "e" + "\u0301\u0302" * 50,
+    "\n\n",
+    " before",
+    "<s> <mask> </s><pad>",
+]
+SIZES = {
+    "vocab_size": 200_000,
+    "hidden_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 1,
+    "intermediate_size": 8,
+    "max_position_embeddings": 514,
+}
+REAL = {  # family -> directory of real files, names in a transformers checkpoint, configuration
+    "roberta": ("roberta-base", ("vocab.json", "merges.txt"), {}),
+    "deberta_v3": (
+        "deberta-v3",
+        ("spm.model",),
+        {
+            "relative_attention": True,
+            "position_biased_input": False,
+            "share_att_key": True,
+            "norm_rel_ebd": "layer_norm",
+            "pos_att_type": ["p2c", "c2p"],
+        },
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def lines(real_data):
+    """Hard lines, and real ones in English and Chinese."""
+    found = [*HARD, *MORE]
+    for name, part in SETS:
+        rows = (real_data / name / f"{part}.tsv").read_text(encoding="utf-8").split("\n")[1:7_000]
+        found += [row.split("\t")[0] for row in rows if row]
+    assert len(found) > LINES
+    return found
+
+
+@pytest.fixture(scope="module", params=REAL)
+def directory(request, real_data, tmp_path_factory):
+    """A `transformers` directory with a real vocabulary."""
+    source, names, config = REAL[request.param]
+    made = tmp_path_factory.mktemp(request.param)
+    for name in names:
+        shutil.copy(real_data / "vocabs" / source / name, made)
+    model_type = FAMILIES[request.param].model_type or request.param
+    (made / "config.json").write_text(json.dumps({"model_type": model_type, **SIZES, **config}))
+    return made
+
+
+def assert_same(ours, theirs, lines):
+    expected = theirs(lines, add_special_tokens=False)["input_ids"]
+    for line, mine, their in zip(lines, ours.tokenize(lines), expected, strict=True):
+        assert mine == their, repr(line[:80])
+
+
+def test_vocabulary_files_and_tokenizer_json_give_the_ids_of_transformers(
+    directory, lines, tmp_path
+):
+    transformers = pytest.importorskip("transformers")
+    theirs = transformers.AutoTokenizer.from_pretrained(directory)
+    assert_same(hub_tasks.Tokenizer.from_preset(directory), theirs, lines)
+    theirs.save_pretrained(tmp_path)
+    shutil.copy(directory / "config.json", tmp_path)
+    assert (tmp_path / "tokenizer.json").is_file()
+    assert_same(hub_tasks.Tokenizer.from_preset(tmp_path), theirs, lines)
+
+
+def test_a_tokenizer_survives_our_preset_and_its_configuration(directory, lines, tmp_path):
+    ours = hub_tasks.Tokenizer.from_preset(directory)
+    expected = ours.tokenize(lines)
+    ours.save_to_preset(tmp_path / "preset")
+    assert hub_tasks.Tokenizer.from_preset(tmp_path / "preset").tokenize(lines) == expected
+    config = json.loads(json.dumps(ours.get_config()))
+    again = getattr(hub_tasks, f"{ours.family.prefix}Tokenizer").from_config(config)
+    assert again.tokenize(lines) == expected
+
+
+def test_deberta_has_the_ids_of_keras_hub(real_data, lines, tmp_path):
+    """But for control characters, special tokens and equally probable cuts of long runs."""
+    models = pytest.importorskip("keras_hub", reason="keras-nlp is not installed").models
+    theirs = models.DebertaV3Tokenizer(str(real_data / "vocabs" / "deberta-v3" / "spm.model"))
+    theirs.save_to_preset(str(tmp_path / "theirs"))
+    ours = hub_tasks.Tokenizer.from_preset(tmp_path / "theirs")
+    lines = [line for line in lines if "\0" not in line and len(line) < 4000]
+    rows = theirs(lines)
+    rows = rows.to_list() if hasattr(rows, "to_list") else [list(map(int, row)) for row in rows]
+    different = [
+        line for line, a, b in zip(lines, ours.tokenize(lines), rows, strict=True) if a != b
+    ]
+    assert len(different) <= 5, different[:10]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_keeps_its_ids_in_its_own_preset(family, tmp_path):
+    ours = tiny_tokenizer(family)
+    ours.save_to_preset(tmp_path / "preset")
+    again = hub_tasks.Tokenizer.from_preset(tmp_path / "preset")
+    assert type(again) is type(ours)
+    assert again.vocabulary == ours.vocabulary
+    assert again.tokenize(TEXTS) == ours.tokenize(TEXTS)
+    assert json.dumps(again.get_config()) == json.dumps(ours.get_config())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_special_tokens_in_a_text_count_only_where_they_should(family):
+    special = FAMILIES[family].special_tokens["end"]
+    text = f"good{special}"
+    plain, found = (
+        tiny_tokenizer(family, special_tokens_in_strings=flag) for flag in (False, True)
+    )
+    assert plain.special_ids["end"] not in plain(text)
+    assert found.special_ids["end"] in found(text)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_pairs_are_packed_as_the_family_does(family, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    clf = tiny_classifier(family, 24, "longest_first")
+    hub_tasks.save_to_transformers(clf, tmp_path)
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    pairs = (TEXTS, TEXTS[::-1])
+    expected = theirs(*pairs, truncation=True, max_length=24, padding="max_length")
+    ours = clf.preprocessor(pairs)
+    assert ours["token_ids"].tolist() == expected["input_ids"]
+    assert ours["padding_mask"].tolist() == expected["attention_mask"]
+    if "segment_ids" in ours:
+        assert ours["segment_ids"].tolist() == expected["token_type_ids"]
