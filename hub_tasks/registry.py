@@ -1,7 +1,8 @@
 """A table from names to entries whose error offers close matches."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from hub_tasks.errors import HubTasksError, received
@@ -21,12 +22,22 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     Args:
         kind: what an entry is, for messages ("encoder family").
         error: the class raised for an unknown name.
+        read: gives the entries at the first look, where importing should not pay for them.
     """
 
-    def __init__(self, kind: str, error: type[HubTasksError]):
+    def __init__(
+        self,
+        kind: str,
+        error: type[HubTasksError],
+        read: Callable[[], Mapping[str, Entry]] = dict,
+    ):
         self.kind = kind
         self.error = error
-        self._entries: dict[str, Entry] = {}
+        self._read = read
+
+    @cached_property
+    def _entries(self) -> dict[str, Entry]:
+        return dict(self._read())
 
     def register(self, name: str, entry: Entry) -> Entry:
         """Adds `entry`; a name is registered once."""

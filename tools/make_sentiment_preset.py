@@ -214,6 +214,7 @@ def save_half(clf: hub_tasks.TextClassifier, directory: pathlib.Path) -> None:
 def write_record(directory: pathlib.Path, clf: hub_tasks.TextClassifier, accuracy: float) -> None:
     size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
     record = f'''family = "bert"
+task = "classifier"
 description = "English sentiment of sentences, two labels; two BERT layers of width {WIDTH}."
 parameters = {clf.count_params()}
 languages = ["en"]

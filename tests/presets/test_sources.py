@@ -86,7 +86,8 @@ def no_network(monkeypatch):
 @pytest.fixture
 def catalogue(tiny, monkeypatch):
     """A catalogue of two: one that ships, one that points to where the first is."""
-    about = {"description": "", "parameters": 1, "languages": ("en",), "licence": "Apache-2.0"}
+    about = {"task": "classifier", "description": "", "parameters": 1}
+    about |= {"languages": ("en",), "licence": "Apache-2.0"}
     table = Registry("built-in preset", PresetNotFoundError)
     here = {"directory": tiny.keras}
     there = {"handle": str(tiny.keras)}
@@ -110,6 +111,21 @@ def test_every_form_of_a_directory(tiny, monkeypatch):
 def test_built_in_names(tiny, catalogue):
     for name in catalogue:
         assert presets.load(name).tokenizer.vocabulary == tiny.data.tokenizer.vocabulary
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("bert_base_en", "kaggle://keras/bert/keras/bert_base_en/3"),
+        ("bert_base_de", "hf://google-bert/bert-base-german-cased@main"),
+    ],
+)
+def test_a_built_in_name_is_fetched_at_its_revision(name, address, monkeypatch):
+    asked = []
+    for hub in (sources.kaggle, sources.hugging_face):
+        monkeypatch.setattr(hub, "fetch", asked.append)
+    sources.resolve(name)
+    assert asked == [address]
 
 
 def test_close_matches_are_offered(catalogue):

@@ -42,7 +42,9 @@ def resolve(handle: str | os.PathLike[str]) -> PresetFiles:
         return local.fetch(handle)
     if handle in CATALOGUE:
         record = CATALOGUE[handle]
-        return PresetFiles(record.directory, handle) if record.directory else resolve(record.handle)
+        return (
+            PresetFiles(record.directory, handle) if record.directory else resolve(record.address)
+        )
     raise _unknown(handle)
 
 
