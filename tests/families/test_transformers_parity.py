@@ -1,6 +1,7 @@
 """Every family against `transformers`: small random models of full mechanism, both ways."""
 
 import shutil
+import warnings
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import hub_tasks
+from hub_tasks.errors import PresetFormatError
 from hub_tasks.families import FAMILIES
 from tests.checks.tiny import LABELS, TEXTS, tiny_classifier
 
@@ -49,6 +51,15 @@ def encode(directory, texts):
     return tokenizer(*columns, padding=True, truncation=True, max_length=24, return_tensors="pt")
 
 
+def inputs_of(clf, encoded):
+    """The same under our names."""
+    names = {"token_ids": "input_ids", "segment_ids": "token_type_ids"}
+    return {
+        key: encoded[names.get(key, "attention_mask")].numpy().astype("int32")
+        for key in clf.backbone.input
+    }
+
+
 def logits(model, directory, texts):
     with torch.no_grad():
         return model(**encode(directory, texts)).logits.numpy()
@@ -63,16 +74,33 @@ def test_hidden_states_and_logits_are_those_of_transformers(checkpoint, texts):
     theirs = encode(directory, texts)
     with torch.no_grad():
         hidden = model.base_model(**theirs).last_hidden_state.numpy()
-    ours = {"token_ids": theirs["input_ids"], "padding_mask": theirs["attention_mask"]}
-    if FAMILIES[family].encoder.segments is True:
-        ours["segment_ids"] = theirs["token_type_ids"]
-    ours = {name: value.numpy().astype("int32") for name, value in ours.items()}
+    ours = inputs_of(clf, theirs)
     outputs = keras.ops.convert_to_numpy(clf.backbone(ours)["sequence_output"])
     real = ours["padding_mask"].astype(bool)
     np.testing.assert_allclose(outputs[real], hidden[real], atol=1e-4)
     expected = logits(model, directory, texts)
     np.testing.assert_allclose(clf.predict(texts, verbose=0), expected, atol=1e-4)
     assert np.ptp(expected) > 0.01
+
+
+@pytest.mark.parametrize("kind", ["AutoModel", "AutoModelForMaskedLM"])
+def test_encoders_without_a_classifier_are_read(checkpoint, kind, tmp_path):
+    _, model, directory = checkpoint
+    encoder = getattr(transformers, kind).from_config(model.config).eval()
+    encoder.save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(directory / name, tmp_path)
+    with pytest.raises(PresetFormatError, match="without a classification head"):
+        hub_tasks.TextClassifier.from_preset(tmp_path)
+    with warnings.catch_warnings():  # of a pooler that an encoder for masked words lacks
+        warnings.simplefilter("ignore")
+        clf = hub_tasks.TextClassifier.from_preset(tmp_path, labels=["a", "b"])
+    theirs = encode(directory, TEXTS)
+    with torch.no_grad():
+        hidden = getattr(encoder, encoder.base_model_prefix, encoder)(**theirs)[0].numpy()
+    outputs = keras.ops.convert_to_numpy(clf.backbone(inputs_of(clf, theirs))["sequence_output"])
+    real = theirs["attention_mask"].numpy().astype(bool)
+    np.testing.assert_allclose(outputs[real], hidden[real], atol=1e-4)
 
 
 def test_the_way_back_is_equal_to_the_bit(checkpoint, tmp_path):
