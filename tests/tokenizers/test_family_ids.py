@@ -1,5 +1,6 @@
 """Token ids of every kind of tokenizer equal those of the libraries whose files we read."""
 
+import io
 import json
 import shutil
 
@@ -74,6 +75,23 @@ def assert_same(ours, theirs, lines):
         assert mine == their, repr(line[:80])
 
 
+def cut_alike(line):
+    """Not so NUL, and runs of combining marks, which the Rust library normalises as a whole."""
+    return "\0" not in line and "\u0301\u0302" not in line
+
+
+def assert_as_probable(ours, lines, expected):
+    """Equal ids, or other ones that are just as probable: "oo o" and "o oo", say."""
+    scores = ours.options["scores"]
+    differing = 0
+    for line, mine, their in zip(lines, ours.tokenize(lines), expected, strict=True):
+        if mine != their:
+            differing += 1
+            totals = [sum(scores[i] for i in ids) for ids in (mine, their)]
+            assert totals[0] == pytest.approx(totals[1], abs=1e-3), repr(line[:80])
+    assert differing < len(lines) / 1000
+
+
 def test_vocabulary_files_and_tokenizer_json_give_the_ids_of_transformers(
     directory, lines, tmp_path
 ):
@@ -97,18 +115,82 @@ def test_a_tokenizer_survives_our_preset_and_its_configuration(directory, lines,
 
 
 def test_deberta_has_the_ids_of_keras_hub(real_data, lines, tmp_path):
-    """But for control characters, special tokens and equally probable cuts of long runs."""
+    """But for NUL and special tokens in a text, which TensorFlow's version cuts otherwise."""
     models = pytest.importorskip("keras_hub", reason="keras-nlp is not installed").models
     theirs = models.DebertaV3Tokenizer(str(real_data / "vocabs" / "deberta-v3" / "spm.model"))
     theirs.save_to_preset(str(tmp_path / "theirs"))
     ours = hub_tasks.Tokenizer.from_preset(tmp_path / "theirs")
-    lines = [line for line in lines if "\0" not in line and len(line) < 4000]
+    lines = [line for line in lines if "[" not in line and cut_alike(line)]
     rows = theirs(lines)
     rows = rows.to_list() if hasattr(rows, "to_list") else [list(map(int, row)) for row in rows]
-    different = [
-        line for line, a, b in zip(lines, ours.tokenize(lines), rows, strict=True) if a != b
-    ]
-    assert len(different) <= 5, different[:10]
+    assert_as_probable(ours, lines, rows)
+
+
+@pytest.fixture(scope="module")
+def train(lines):
+    """Trains a SentencePiece model on real lines."""
+    sentencepiece = pytest.importorskip("sentencepiece")
+    texts = [line for line in lines if line.strip() and "\0" not in line][:5_000]
+
+    def run(**options):
+        out = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts),
+            model_writer=out,
+            vocab_size=3_000,
+            minloglevel=2,
+            **options,
+        )
+        return out.getvalue()
+
+    return run
+
+
+ALBERT = {
+    "pad_id": 0,
+    "unk_id": 1,
+    "bos_id": -1,
+    "eos_id": -1,
+    "pad_piece": "<pad>",
+    "unk_piece": "<unk>",
+    "control_symbols": ["[CLS]", "[SEP]", "[MASK]"],
+}
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "options"),
+    [("xlm_roberta", "sentencepiece.bpe.model", {}), ("albert", "spiece.model", ALBERT)],
+    ids=["xlm_roberta", "albert"],
+)
+def test_trained_models_give_the_ids_of_transformers(train, lines, tmp_path, family, name, options):
+    transformers = pytest.importorskip("transformers")
+    (tmp_path / name).write_bytes(train(**options))
+    record = FAMILIES[family]
+    sizes = {**SIZES, "embedding_size": 8}
+    config = {"model_type": record.model_type or family, **sizes}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    settings = {"tokenizer_class": f"{record.prefix}Tokenizer"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    assert_same(hub_tasks.Tokenizer.from_preset(tmp_path), theirs, lines)
+
+
+@pytest.mark.parametrize("byte_fallback", [False, True])
+@pytest.mark.parametrize("model_type", ["unigram", "bpe"])
+def test_a_model_in_a_keras_hub_preset_gives_the_ids_of_sentencepiece(
+    train, lines, tmp_path, model_type, byte_fallback
+):
+    sentencepiece = pytest.importorskip("sentencepiece")
+    ours = tiny_tokenizer("albert")
+    ours.save_to_preset(tmp_path)
+    (tmp_path / "hub_tasks.json").unlink()
+    model = train(model_type=model_type, byte_fallback=byte_fallback, **ALBERT)
+    (tmp_path / "assets" / "tokenizer" / "vocabulary.spm").write_bytes(model)
+    ours = hub_tasks.Tokenizer.from_preset(tmp_path)
+    theirs = sentencepiece.SentencePieceProcessor(model_proto=model)
+    lines = [line for line in lines if cut_alike(line)]
+    expected = theirs.encode(lines)
+    assert_as_probable(ours, lines, expected)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
