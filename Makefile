@@ -10,12 +10,21 @@ export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/build/jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
 
-.PHONY: demo test bench lint test-jax test-torch test-tensorflow test-no-tensorflow test-wheel clean
+.PHONY: demo test bench lint test-backends test-jax test-others test-torch test-tensorflow \
+	test-startup test-no-tensorflow test-wheel clean
 
 demo: .venv-demo/ready
 	.venv-demo/bin/hub-tasks demo
 
-test: lint test-jax test-torch test-tensorflow test-no-tensorflow test-wheel
+test: lint test-backends test-startup test-no-tensorflow test-wheel
+
+# Side by side, since either job keeps one core busy; what measures time runs alone.
+test-backends: .venv/ready
+	$(MAKE) --jobs 2 --output-sync=target test-jax test-others
+
+test-others: .venv/ready
+	$(MAKE) --jobs 1 test-torch
+	$(MAKE) --jobs 1 test-tensorflow
 
 # Takes about a quarter of an hour and wants the machine for itself.
 bench: .venv/ready
@@ -28,7 +37,10 @@ lint: .venv/ready
 
 # Everything on JAX, and what depends on the backend once more on each other one.
 test-jax: .venv/ready
-	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m "not wheel"
+	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m "not wheel and not startup"
+
+test-startup: .venv/ready
+	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m startup
 
 test-torch test-tensorflow: test-%: .venv/ready
 	KERAS_BACKEND=$* .venv/bin/python $(PYTEST) -m backend

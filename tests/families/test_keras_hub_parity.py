@@ -1,4 +1,7 @@
-"""Every family that KerasHub has against KerasHub: presets of either in the other."""
+"""Every family that KerasHub has against KerasHub: presets of either in the other.
+
+A preset means the same on every backend, which other tests hold; here one is enough.
+"""
 
 import keras
 import numpy as np
@@ -10,7 +13,6 @@ from hub_tasks.families import FAMILIES
 from tests.checks.tiny import LABELS, TEXTS, tiny_classifier
 
 keras_hub = pytest.importorskip("keras_hub", reason="keras-nlp is not installed")
-pytestmark = pytest.mark.backend
 
 CLASSIFIERS = [n for n, family in FAMILIES.items() if "TextClassifier" in family.keras_hub]
 BACKBONES_ALONE = [n for n, f in FAMILIES.items() if f.keras_hub and n not in CLASSIFIERS]

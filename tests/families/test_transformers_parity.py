@@ -44,6 +44,12 @@ def checkpoint(request, tmp_path_factory):
     return family, model, root / "model"
 
 
+@pytest.fixture(scope="module")
+def ours(checkpoint):
+    """The same classifier as we load it; tests leave it as it is."""
+    return hub_tasks.TextClassifier.from_preset(checkpoint[2])
+
+
 def encode(directory, texts):
     """Token ids as `transformers` makes them, for texts or pairs."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
@@ -66,20 +72,19 @@ def logits(model, directory, texts):
 
 
 @pytest.mark.parametrize("texts", [TEXTS, PAIRS, TEXTS[:1]], ids=["ragged", "pairs", "single"])
-def test_hidden_states_and_logits_are_those_of_transformers(checkpoint, texts):
+def test_hidden_states_and_logits_are_those_of_transformers(checkpoint, ours, texts):
     family, model, directory = checkpoint
-    clf = hub_tasks.TextClassifier.from_preset(directory)
-    assert clf.family is FAMILIES[family]
-    assert clf.labels == tuple(NAMES)
+    assert ours.family is FAMILIES[family]
+    assert ours.labels == tuple(NAMES)
     theirs = encode(directory, texts)
     with torch.no_grad():
         hidden = model.base_model(**theirs).last_hidden_state.numpy()
-    ours = inputs_of(clf, theirs)
-    outputs = keras.ops.convert_to_numpy(clf.backbone(ours)["sequence_output"])
-    real = ours["padding_mask"].astype(bool)
+    inputs = inputs_of(ours, theirs)
+    outputs = keras.ops.convert_to_numpy(ours.backbone(inputs)["sequence_output"])
+    real = inputs["padding_mask"].astype(bool)
     np.testing.assert_allclose(outputs[real], hidden[real], atol=1e-4)
     expected = logits(model, directory, texts)
-    np.testing.assert_allclose(clf.predict(texts, verbose=0), expected, atol=1e-4)
+    np.testing.assert_allclose(ours.predict(texts, verbose=0), expected, atol=1e-4)
     assert np.ptp(expected) > 0.01
 
 
@@ -103,10 +108,9 @@ def test_encoders_without_a_classifier_are_read(checkpoint, kind, tmp_path):
     np.testing.assert_allclose(outputs[real], hidden[real], atol=1e-4)
 
 
-def test_the_way_back_is_equal_to_the_bit(checkpoint, tmp_path):
+def test_the_way_back_is_equal_to_the_bit(checkpoint, ours, tmp_path):
     _, model, directory = checkpoint
-    clf = hub_tasks.TextClassifier.from_preset(directory)
-    hub_tasks.save_to_transformers(clf, tmp_path / "back")
+    hub_tasks.save_to_transformers(ours, tmp_path / "back")
     before = load_file(directory / "model.safetensors")
     after = load_file(tmp_path / "back" / "model.safetensors")
     assert set(after) == set(before)
@@ -117,16 +121,14 @@ def test_the_way_back_is_equal_to_the_bit(checkpoint, tmp_path):
     np.testing.assert_allclose(logits(again, tmp_path / "back", PAIRS), expected, atol=1e-6)
 
 
-def test_our_own_preset_is_equal_to_the_bit(checkpoint, tmp_path):
-    directory = checkpoint[2]
-    clf = hub_tasks.TextClassifier.from_preset(directory)
-    clf.save_to_preset(tmp_path / "preset")
+def test_our_own_preset_is_equal_to_the_bit(ours, tmp_path):
+    ours.save_to_preset(tmp_path / "preset")
     again = hub_tasks.TextClassifier.from_preset(tmp_path / "preset")
-    for before, after in zip(clf.weights, again.weights, strict=True):
+    for before, after in zip(ours.weights, again.weights, strict=True):
         np.testing.assert_array_equal(
             keras.ops.convert_to_numpy(before), keras.ops.convert_to_numpy(after), before.path
         )
-    expected = clf.predict(PAIRS, verbose=0)
+    expected = ours.predict(PAIRS, verbose=0)
     np.testing.assert_allclose(again.predict(PAIRS, verbose=0), expected, atol=1e-6)
 
 

@@ -11,12 +11,11 @@ from hub_tasks.layers import AttentionPooling, MaskedPooling
 from hub_tasks.presets.schema import POOLINGS
 from tests.checks.tiny import LABELS, TEXTS, tiny_classifier
 
-pytestmark = pytest.mark.backend
-
 X = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
 MASK = np.array([[1, 1, 0, 0], [1, 1, 1, 1]], "int32")
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize(
     ("layer", "expected"),
     [
@@ -30,6 +29,7 @@ def test_pooling_by_hand(layer, expected):
     np.testing.assert_allclose(outputs, expected, atol=1e-6)
 
 
+@pytest.mark.backend
 def test_attention_by_hand():
     layer = AttentionPooling()
     layer.build(X.shape)
@@ -41,14 +41,18 @@ def test_attention_by_hand():
     np.testing.assert_allclose(outputs, (X * weights[..., None]).sum(1), atol=1e-5)
 
 
-@pytest.mark.parametrize("pooling", POOLINGS)
-@pytest.mark.parametrize("family", ["bert", "roberta", "modernbert"])
+@pytest.mark.backend
+@pytest.mark.parametrize(
+    ("family", "pooling"),
+    [("bert", "mean"), ("roberta", "attention"), ("modernbert", "max"), ("deberta_v3", "cls")],
+)
 def test_padding_is_left_out_and_presets_keep_it(family, pooling, tmp_path):
     clf = tiny_classifier(family, labels=["a", "b"], pooling=pooling, dropout=0.0)
     clf.fit(TEXTS, [{"positive": "a"}.get(label, "b") for label in LABELS], verbose=0)
     together = clf.predict(TEXTS, verbose=0)
-    alone = np.concatenate([clf.predict([text], verbose=0) for text in TEXTS])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
+    for i in (2, 3):  # the shortest, which are padded most
+        alone = clf.predict(TEXTS[i : i + 1], verbose=0)
+        np.testing.assert_allclose(together[i : i + 1], alone, atol=1e-5)
     clf.save_to_preset(tmp_path / "preset")
     again = hub_tasks.TextClassifier.from_preset(tmp_path / "preset")
     assert again.pooling == pooling
