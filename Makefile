@@ -26,7 +26,7 @@ test-others: .venv/ready
 	$(MAKE) --jobs 1 test-torch
 	$(MAKE) --jobs 1 test-tensorflow
 
-# Takes about a quarter of an hour and wants the machine for itself.
+# Takes an hour or more, wants 24 GB of memory and the machine for itself.
 bench: .venv/ready
 	.venv/bin/python $(PIP) --editable '.[bench]'
 	.venv/bin/python tools/benchmark.py --data $(HUB_TASKS_DATA)
