@@ -77,7 +77,7 @@ def check_choice(value: Any, where: str, pointer: str, choices: Collection[str])
     return value
 
 
-def check_flag(value: Any, where: str, pointer: str, choices: Any = None) -> bool:
+def check_flag(value: Any, where: str, pointer: str) -> bool:
     """`true` or `false`."""
     if not isinstance(value, bool):
         raise PresetFormatError(
@@ -88,9 +88,10 @@ def check_flag(value: Any, where: str, pointer: str, choices: Any = None) -> boo
 
 def check_field(field: Field, value: Any, where: str, pointer: str) -> Any:
     """A value of a backbone's configuration, as its `Field` describes it."""
+    if True in field.choices:
+        return field.choices[check_flag(value, where, pointer)]
     if field.choices:
-        check = check_flag if True in field.choices else check_choice
-        return field.choices[check(value, where, pointer, field.choices)]
+        return field.choices[check_choice(value, where, pointer, field.choices)]
     check = check_integer if isinstance(field.minimum, int) else check_real
     low, high = field.minimum + field.offset, field.maximum + field.offset
     return check(value, where, pointer, low, high) - field.offset

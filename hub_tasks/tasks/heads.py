@@ -37,19 +37,21 @@ def classification_head(
     policy = backbone.dtype_policy
     if policy.compute_dtype not in ("float32", "float64"):
         policy = "float32"
-    x, layers = _pool(backbone, pooling, policy)
+    x, pooled_by = _pool(backbone, pooling, policy)
+    layers: list[keras.layers.Layer] = []
     if head.activation:
         if head.input_dropout:
             layers.append(_dropout(dropout, policy, "pooled_dropout"))
         function = _ACTIVATIONS[head.activation]
         layers.append(_dense(x.shape[-1], function, policy, "pooled_dense", head.bias))
         if head.norm:
-            layers.append(normalization("scaled_norm", 1e-5, dtype=policy, name="pooled_norm"))
+            epsilon = backbone.config["layer_norm_epsilon"]
+            layers.append(normalization("scaled_norm", epsilon, dtype=policy, name="pooled_norm"))
     layers.append(_dropout(dropout, policy, "classifier_dropout"))
     layers.append(_dense(num_classes, activation, policy, "logits"))
-    for layer in layers[pooling in ("mean", "max", "attention") :]:
+    for layer in layers:
         x = layer(x)
-    return x, layers
+    return x, [*pooled_by, *layers]
 
 
 def _pool(backbone: keras.Model, kind: str, policy: Any) -> tuple[Any, list[keras.layers.Layer]]:

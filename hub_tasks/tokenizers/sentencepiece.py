@@ -8,6 +8,7 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
 from hub_tasks.errors import PresetFormatError, received
 from hub_tasks.families import FAMILIES, Family
 from hub_tasks.presets import AddedToken
+from hub_tasks.presets.schema import STEPS, check_choice
 from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
 
 SPACE = "▁"
@@ -39,9 +40,9 @@ class SentencePieceTokenizer(Tokenizer):
         scores: the logarithm of each token's probability; for BPE, the order of merges.
         bpe: whether pieces are joined by merges and not chosen by probability.
         byte_fallback: whether what no piece covers becomes bytes, not the unknown token.
-        steps: what is done to a text first, in this order: names in this file, or
-            "charsmap".
-        charsmap: the compiled rules of that step.
+        steps: what is done to a text first, in this order: names in
+            `hub_tasks.presets.schema.STEPS`.
+        charsmap: the compiled rules of the step "charsmap"; empty for none.
         whole_words: whether a text is split at white space before.
         prefix_space: whether a text is cut as if a space stood before it.
         special_tokens_in_strings: whether "[SEP]" and the like in a text stand for the
@@ -64,7 +65,7 @@ class SentencePieceTokenizer(Tokenizer):
         scores: Sequence[float],
         bpe: bool = False,
         byte_fallback: bool = False,
-        steps: Sequence[str] = ("strip", "join_spaces"),
+        steps: Sequence[str] = ("charsmap", "strip", "join_spaces"),
         charsmap: bytes = b"",
         whole_words: bool = False,
         prefix_space: bool = True,
@@ -83,6 +84,8 @@ class SentencePieceTokenizer(Tokenizer):
             "special_tokens_in_strings": special_tokens_in_strings,
             "added_tokens": tuple(added_tokens),
         }
+        for step in steps:
+            check_choice(step, type(self).__name__, "steps", STEPS)
         family = family or self.family or FAMILIES["albert"]
         super().__init__(vocabulary, family, options)
         if len(options["scores"]) != len(self.vocabulary):

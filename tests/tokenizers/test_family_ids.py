@@ -7,7 +7,10 @@ import shutil
 import pytest
 
 import hub_tasks
+from hub_tasks.errors import PresetFormatError
 from hub_tasks.families import FAMILIES
+from hub_tasks.presets.schema import STEPS
+from hub_tasks.tokenizers import sentencepiece as in_rust
 from tests.checks.tiny import TEXTS, tiny_classifier, tiny_tokenizer
 from tests.tokenizers.test_id_parity import HARD
 
@@ -228,3 +231,10 @@ def test_pairs_are_packed_as_the_family_does(family, tmp_path):
     assert ours["padding_mask"].tolist() == expected["attention_mask"]
     if "segment_ids" in ours:
         assert ours["segment_ids"].tolist() == expected["token_type_ids"]
+
+
+def test_the_steps_before_sentencepiece_are_those_that_files_may_name():
+    assert {*in_rust._STEPS, "charsmap"} == set(STEPS)
+    vocabulary = list(tiny_tokenizer("albert").vocabulary)
+    with pytest.raises(PresetFormatError, match="steps must be one of charsmap"):
+        hub_tasks.AlbertTokenizer(vocabulary, [0.0] * len(vocabulary), steps=("zzz",))
