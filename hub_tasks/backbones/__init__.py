@@ -1,7 +1,13 @@
 """Backbones: encoders as Keras models."""
 
 from hub_tasks.backbones.backbone import BACKBONES, Backbone, assign, shapes, values
-from hub_tasks.backbones.keras_hub import KerasHubBackbone, is_keras_hub
+from hub_tasks.backbones.keras_hub import (
+    KerasHubBackbone,
+    build,
+    find_class,
+    is_keras_hub,
+    written_by,
+)
 from hub_tasks.backbones.precision import auto_dtype
 from hub_tasks.backbones.transformer import TransformerBackbone
 
@@ -12,7 +18,10 @@ __all__ = [
     "TransformerBackbone",
     "assign",
     "auto_dtype",
+    "build",
+    "find_class",
     "is_keras_hub",
     "shapes",
     "values",
+    "written_by",
 ]

@@ -5,11 +5,13 @@ import pkgutil
 
 from hub_tasks.errors import PresetFormatError
 from hub_tasks.families._family import REQUIRED, Encoder, Family, Field, Head
+from hub_tasks.families._keras_hub import KERAS_HUB
 from hub_tasks.families._weights import Dialect, LayerRule, Tensor
 from hub_tasks.registry import Registry
 
 __all__ = [
     "FAMILIES",
+    "KERAS_HUB",
     "REQUIRED",
     "Dialect",
     "Encoder",

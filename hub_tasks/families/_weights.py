@@ -120,7 +120,7 @@ class LayerRule:
                     names=tuple(name + _SUFFIX[dialect][variable] for name in names),
                     transposed=dialect == "transformers" and variable == "kernel",
                     head_axis=self.head_axis if dialect == "keras" else None,
-                    heads=config["num_heads"],
+                    heads=config["num_heads"] if self.head_axis else 1,
                 )
 
     def _places(self, config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

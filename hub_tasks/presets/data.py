@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hub_tasks.families import Family
-from hub_tasks.presets.weights import Weights
+from hub_tasks.presets.weights import Weights, WholeFile
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,15 @@ class HeadData:
 class PresetData:
     """All that a preset says. A part that it lacks is None.
 
-    `weights` is a `Weights` after reading, and `{variable: array}` before writing.
+    `weights` is a `Weights` after reading (a `WholeFile` where KerasHub computes the encoder),
+    and `{variable: array}` before writing. `files` are what KerasHub wrote itself.
     """
 
     family: Family
     backbone: Mapping[str, Any] | None = None
-    weights: Weights | Mapping[str, np.ndarray] | None = None
+    weights: Weights | WholeFile | Mapping[str, np.ndarray] | None = None
     tokenizer: TokenizerData | None = None
     preprocessor: Mapping[str, Any] | None = None
     head: HeadData | None = None
     source: PresetSource | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 Schema 2:
     schema_version      2
     hub_tasks_version   the version that wrote it
-    family              the encoder family
+    family              the encoder family; "keras_hub" where KerasHub computes the encoder
     backbone            entries of the configuration that KerasHub fixes
     preprocessor        settings that KerasHub does not have
     tokenizer, head     the same of these; schema 1 has no such entries
@@ -17,7 +17,7 @@ import re
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, PresetIntegrityError, PresetVersionError, received
-from hub_tasks.families import FAMILIES
+from hub_tasks.families import FAMILIES, KERAS_HUB
 from hub_tasks.presets import files as names
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.schema import PROBLEM_TYPES, check_choice, check_integer, check_keys
@@ -34,6 +34,7 @@ _KEYS = (
     "problem_type",
     "files",
 )
+HEAD_ENTRIES = ("num_classes", "activation", "dropout")  # where KerasHub has no such head
 _LATER = ("tokenizer", "head")  # what schema 1 does not have
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -55,7 +56,7 @@ def read_manifest(files: PresetFiles) -> dict[str, Any] | None:
         )
     check_integer(version, where, "/schema_version", 1, SCHEMA_VERSION)
     check_keys(manifest, where, "", (*_KEYS, *_LATER), required=_KEYS)
-    check_choice(manifest["family"], where, "/family", FAMILIES)
+    check_choice(manifest["family"], where, "/family", (*FAMILIES, KERAS_HUB.name))
     if manifest["problem_type"] is not None:
         check_choice(manifest["problem_type"], where, "/problem_type", PROBLEM_TYPES)
     for key in ("backbone", "preprocessor", "files", *_LATER):

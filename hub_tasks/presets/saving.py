@@ -54,7 +54,7 @@ def save(
     problem = vocabulary_problem(data.tokenizer.vocabulary) if data.tokenizer else None
     if problem:
         raise PresetSaveError(f"Not saved: the vocabulary {problem}.")
-    contents = keras_writing.write(data, weights_format, version)
+    contents = {**data.files, **keras_writing.write(data, weights_format, version)}
     contents[names.MANIFEST] = _manifest(data, version, contents)
     _write(directory, contents)
 

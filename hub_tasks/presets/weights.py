@@ -1,15 +1,21 @@
 """Weights between a file and our variables: exact names, exact shapes, finite numbers."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from math import prod
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, Self
 
 import numpy as np
 
-from hub_tasks.errors import PresetWeightsError
+from hub_tasks.errors import PresetWeightsError, received
 from hub_tasks.families import Dialect, Family, LayerRule, Tensor
 
 _SHOWN = 20  # names that one message lists
+_SEEDS = "/seed_generator/"  # states of random numbers, which Keras may write beside weights
 
 
 class TensorFile(Protocol):
@@ -123,6 +129,53 @@ class Weights:
         if not np.isfinite(value).all():
             raise PresetWeightsError(f"{file.where}: {name} holds NaN or infinity.")
         return value
+
+
+@dataclass(frozen=True)
+class WholeFile:
+    """A file of weights that KerasHub's own classes read, once it is checked.
+
+    Args:
+        open: opens the file.
+        tensors: reads it, given what `open` gives and what errors call it.
+        where: what errors call it.
+    """
+
+    open: Callable[[], BinaryIO]
+    tensors: Callable[[BinaryIO, str], TensorFile]
+    where: str
+
+    def check_sizes(self, config: Mapping[str, Any]) -> None:
+        """Refuses a configuration that asks for more than the file holds, before it is built."""
+        with self.tensors(self.open(), self.where) as file:
+            shapes = list(file.shapes.values())
+        rows, width = config.get("vocabulary_size") or 1, config.get("hidden_dim") or 1
+        stored = sum(map(prod, shapes))
+        if rows * width > stored or (config.get("num_layers") or 1) > len(shapes):
+            raise PresetWeightsError(
+                f"{self.where} holds {len(shapes)} tensors with {stored:,} numbers, less than the "
+                f"configuration asks for. {received(**config)}"
+            )
+
+    @contextmanager
+    def checked(self, shapes: Collection[tuple[int, ...]]) -> Iterator[str]:
+        """The path of a private copy, whose tensors are finite floats of these shapes."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "model.weights.h5")
+            with self.open() as source, open(path, "xb") as copy:
+                shutil.copyfileobj(source, copy)
+            with self.tensors(open(path, "rb"), self.where) as file:
+                found = {name: s for name, s in file.shapes.items() if _SEEDS not in name}
+                if sorted(found.values()) != sorted(shapes):
+                    raise PresetWeightsError(
+                        f"{self.where} does not fit the configuration of the model: it holds "
+                        f"{len(found)} tensors with {sum(map(prod, found.values())):,} numbers; "
+                        f"the model has {len(shapes)} with {sum(map(prod, shapes)):,}."
+                    )
+                for name in found:
+                    if not _is_float(file.dtype(name)) or not np.isfinite(file.read(name)).all():
+                        raise PresetWeightsError(f"{self.where}: {name} is not of finite floats.")
+            yield str(path)
 
 
 _POOLING = LayerRule("pooling", "", "", ("kernel",))  # what "attention" adds to any head

@@ -69,31 +69,34 @@ def to_data(clf: "TextClassifier") -> presets.PresetData:
         weights=values(clf.head_variables()),
         pooling=clf.pooling,
     )
-    parts = clf.preprocessor.to_data() if clf.preprocessor else None
+    data = replace(clf.backbone.to_data(), head=head)
+    if clf.preprocessor is None:
+        return data
+    parts = clf.preprocessor.to_data()
     return replace(
-        clf.backbone.to_data(),
-        tokenizer=parts and parts.tokenizer,
-        preprocessor=parts and parts.preprocessor,
-        head=head,
+        data,
+        tokenizer=parts.tokenizer,
+        preprocessor=parts.preprocessor,
+        files={**data.files, **parts.files},
     )
 
 
 def save(clf: "TextClassifier", preset_dir: str | os.PathLike[str], weights_format: str) -> None:
     """Writes a preset; see `TextClassifier.save_to_preset`."""
-    if clf.family is None:
+    if clf.backbone.family is None:
         raise PresetSaveError(
-            "Only a classifier of a known family can be saved as a preset. "
-            f"{received(type=type(clf).__name__)}"
+            "Only a classifier whose backbone is of a known family, or KerasHub's, can be saved as "
+            f"a preset. {received(backbone=type(clf.backbone).__name__)}"
         )
     presets.save(preset_dir, to_data(clf), __version__, weights_format)
     beyond = [
         f"{field.name}={clf.backbone.config[field.name]!r} (KerasHub: {field.default!r})"
-        for field in clf.family.config
+        for field in clf.backbone.family.config
         if field.keras is None and clf.backbone.config[field.name] != field.default
     ]
     if clf.pooling != "family":
         beyond.append(f"pooling={clf.pooling!r}")
-    if beyond and "TextClassifier" in clf.family.keras_hub:
+    if beyond and "TextClassifier" in clf.backbone.family.keras_hub:
         warnings.warn(
             "Saved. hub_tasks loads this preset with equal outputs; KerasHub loads it too, but "
             f"cannot be told of {', '.join(beyond)}, so its outputs differ slightly.",

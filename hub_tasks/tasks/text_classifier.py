@@ -18,7 +18,7 @@ from hub_tasks.backbones import (
 )
 from hub_tasks.data import LabelSpace
 from hub_tasks.errors import DataError, PresetFormatError, received
-from hub_tasks.families import Family, Head
+from hub_tasks.families import KERAS_HUB, Family, Head
 from hub_tasks.layers import to_be_loaded
 from hub_tasks.presets.schema import infer_problem_type
 from hub_tasks.registry import Registry
@@ -87,7 +87,7 @@ class TextClassifier(AutoCompiledTask):
         name: str | None = None,
     ):
         if is_keras_hub(preprocessor):
-            preprocessor = KerasHubPreprocessor(preprocessor, tuple(backbone.input))
+            preprocessor = KerasHubPreprocessor(preprocessor)
         if is_keras_hub(backbone):
             backbone = KerasHubBackbone(backbone)
         num_classes = count_classes(num_classes, labels)
@@ -260,3 +260,6 @@ class TextClassifier(AutoCompiledTask):
     def head_variables(self) -> list[Any]:
         """The weights of the head alone."""
         return [variable for layer in self._head for variable in layer.weights]
+
+
+CLASSIFIERS.register(KERAS_HUB.name, TextClassifier)

@@ -102,12 +102,6 @@ JSON = {  # file, pointer, value, what the message says
     "A24 dtype a list": ("config", "/config/dtype", [], "/config/dtype"),
     "A24 dtype of dtype": ("config", "/config/dtype", {"config": []}, "/config/dtype"),
     "A24 trainable": ("config", "/config/trainable", "no", "/config/trainable"),
-    "A25 unknown class": (
-        "config",
-        "/registered_name",
-        "keras_hub>ZzzBackbone",
-        "Supported: AlbertBackbone, BertBackbone",
-    ),
     "A26 unknown key": ("config", "/config/evil", 1, "unknown key /config/'evil'"),
     "A26 in the tokenizer": ("tokenizer", "/config/evil", 1, "unknown key /config/'evil'"),
     "A26 in the preprocessor": ("preprocessor", "/config/evil", 1, "unknown key /config/'evil'"),

@@ -1,10 +1,12 @@
 """The directory formats, told apart by content and never by file name."""
 
 from hub_tasks.errors import PresetFormatError, PresetNotFoundError, received
+from hub_tasks.families import KERAS_HUB
 from hub_tasks.presets import files as names
 from hub_tasks.presets.data import PresetData
 from hub_tasks.presets.files import PresetFiles
-from hub_tasks.presets.formats import keras_reading, transformers
+from hub_tasks.presets.formats import keras_hub, keras_reading, transformers
+from hub_tasks.presets.formats.keras_objects import find_family
 from hub_tasks.presets.manifest import read_manifest
 from hub_tasks.presets.strict_json import read_json
 
@@ -23,7 +25,10 @@ def read_files(files: PresetFiles) -> PresetData:
         limit = names.VOCABULARY_LIMIT if name == names.TOKENIZER else names.JSON_LIMIT
         document = read_json(files, name, limit)
         if "registered_name" in document or "class_name" in document:
-            return keras_reading.read(files, manifest)
+            family = find_family(document, f"{name} of preset {files}")
+            if KERAS_HUB.name in (family.name, manifest.get("family")):
+                return keras_hub.read(files, manifest)
+            return keras_reading.read(files, family, name, manifest)
         if "model_type" in document:
             return transformers.read(files)
         raise PresetFormatError(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, UnsafePresetError, received
-from hub_tasks.families import FAMILIES, Family
+from hub_tasks.families import FAMILIES, KERAS_HUB, Family
 from hub_tasks.presets.schema import check_choice, check_flag, check_keys
 
 LAYER = ("name", "trainable", "dtype")
@@ -14,24 +14,26 @@ KIND_BACKBONE = ("Backbone",)
 KIND_PREPROCESSOR = ("TextClassifierPreprocessor", "Preprocessor")
 KIND_TASK = ("TextClassifier", "Classifier")
 _OBJECT = ("module", "class_name", "config", "registered_name", "assets", "weights")
-_PACKAGES = ("keras_hub", "keras_nlp", "hub_tasks")
+_KERAS_HUB = ("keras_hub", "keras_nlp")
+_PACKAGES = (*_KERAS_HUB, "hub_tasks")
 _DTYPES = ("float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16", "int32")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
 def find_family(document: Mapping[str, Any], where: str) -> Family:
-    """The family whose backbone or tokenizer this is."""
+    """The family whose backbone or tokenizer this is; `KERAS_HUB` where KerasHub has it alone."""
     package, name = _registered_name(document, where, "")
     for family in FAMILIES.values():
         for kind in (*KIND_BACKBONE, *KIND_TOKENIZER):
             if name == family.prefix + kind:
                 return family
+    kinds = (*KIND_BACKBONE, *KIND_TOKENIZER)
+    if package in _KERAS_HUB and name.endswith(kinds):
+        return KERAS_HUB
     supported = ", ".join(f"{family.prefix}Backbone" for family in FAMILIES.values())
-    legitimate = package in _PACKAGES and name.endswith((*KIND_BACKBONE, *KIND_TOKENIZER))
-    error = PresetFormatError if legitimate else UnsafePresetError
-    raise error(
+    raise UnsafePresetError(
         f"{where}: /class_name and /registered_name are of no class that hub_tasks knows; nothing "
-        f"else is ever built from a preset. Supported: {supported}. "
+        f"else is ever built from a preset. Supported: {supported}, and KerasHub's own. "
         f"{_received_class(document)}"
     )
 
@@ -58,19 +60,38 @@ def read_object(
 ) -> dict[str, Any]:
     """The `config` of a serialised object whose class must be the family's of `kinds`."""
     document = check_keys(document, where, pointer, _OBJECT, ("class_name", "config"))
-    accepted = {family.prefix + kind for kind in kinds}
     package, registered = _registered_name(document, where, pointer)
-    if registered not in accepted or package not in _PACKAGES:
+    if package not in _PACKAGES or registered not in {family.prefix + kind for kind in kinds}:
         raise UnsafePresetError(
             f"{where}: {pointer}/registered_name must be keras_hub>{family.prefix}{kinds[0]}, the "
             f"class that belongs to this backbone. {_received_class(document)}"
         )
+    _check_agreement(document, registered, where, pointer)
+    return document["config"]
+
+
+def read_keras_hub_object(document: Any, where: str) -> tuple[str, dict[str, Any]]:
+    """The name and the `config` of a serialised object of whatever class KerasHub has."""
+    document = check_keys(document, where, "", _OBJECT, ("class_name", "config"))
+    package, registered = _registered_name(document, where, "")
+    config = document["config"]
+    if package not in _KERAS_HUB or not registered.isidentifier() or not isinstance(config, dict):
+        raise UnsafePresetError(
+            f"{where}: /registered_name must be a class of keras_hub with its configuration. "
+            f"{_received_class(document)}"
+        )
+    _check_agreement(document, registered, where, "")
+    return registered, config
+
+
+def _check_agreement(
+    document: Mapping[str, Any], registered: str, where: str, pointer: str
+) -> None:
     if document["class_name"] != registered:
         raise PresetFormatError(
             f"{where}: {pointer}/class_name and /registered_name disagree. "
             f"{_received_class(document)}"
         )
-    return document["config"]
 
 
 def check_layer_entries(config: Mapping[str, Any], where: str, pointer: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, PresetWeightsError, UnsafePresetError, received
-from hub_tasks.families import REQUIRED, Family, Field, Tensor
+from hub_tasks.families import KERAS_HUB, REQUIRED, Family, Field, Tensor
 from hub_tasks.presets import files as names
 from hub_tasks.presets.data import HeadData, PresetData
 from hub_tasks.presets.files import PresetFiles
@@ -20,12 +20,12 @@ from hub_tasks.presets.formats.keras_objects import (
     KIND_TASK,
     LAYER,
     check_layer_entries,
-    find_family,
     read_object,
 )
 from hub_tasks.presets.formats.keras_tensors import names_beside, tensors_to_read
 from hub_tasks.presets.formats.keras_tokenizers import read_tokenizer
 from hub_tasks.presets.formats.safetensors import SafeTensors
+from hub_tasks.presets.manifest import HEAD_ENTRIES
 from hub_tasks.presets.schema import (
     ACTIVATIONS,
     MAX_CLASSES,
@@ -44,13 +44,13 @@ from hub_tasks.presets.strict_json import read_json
 from hub_tasks.presets.weights import TensorFile, Weights, model_tensors
 
 
-def read(files: PresetFiles, manifest: Mapping[str, Any]) -> PresetData:
-    """Reads a preset directory in KerasHub's layout; weights are opened later."""
-    head_file = names.CONFIG if files.exists(names.CONFIG) else names.TOKENIZER
-    family = find_family(read_json(files, head_file), f"{head_file} of preset {files}")
+def read(
+    files: PresetFiles, family: Family, found_in: str, manifest: Mapping[str, Any]
+) -> PresetData:
+    """Reads a preset of a family in KerasHub's layout; weights are opened later."""
     if manifest.get("family", family.name) != family.name:
         raise PresetFormatError(
-            f"{names.MANIFEST} of preset {files}: /family is not that of {head_file}, "
+            f"{names.MANIFEST} of preset {files}: /family is not that of {found_in}, "
             f"{family.name}. {received(family=manifest['family'])}"
         )
     backbone = _read_backbone(files, family, manifest) if files.exists(names.CONFIG) else None
@@ -150,22 +150,36 @@ def _read_head(
     check_keys(config, where, "/config", known, ("backbone", "num_classes"))
     check_layer_entries(config, where, "/config")
     read_object(config["backbone"], family, KIND_BACKBONE, where, "/config/backbone")
-    num_classes = check_integer(config["num_classes"], where, "/config/num_classes", 1, MAX_CLASSES)
-    activation = "linear" if config.get("activation") is None else config["activation"]
-    check_choice(activation, where, "/config/activation", ACTIVATIONS)
-    if num_classes == 1 and activation == "softmax":
-        raise PresetFormatError(f"{where}: /config/num_classes is 1 under a softmax.")
     width = backbone["hidden_dim"]
     if config.get("hidden_dim") not in (None, width):
         raise PresetFormatError(
             f"{where}: /config/hidden_dim must be that of the backbone, {width}. "
             f"{received(hidden_dim=config['hidden_dim'])}"
         )
+    return check_head(files, family, backbone, config, where, "/config", manifest)
+
+
+def check_head(
+    files: PresetFiles,
+    family: Family,
+    backbone: Mapping[str, Any],
+    config: Mapping[str, Any],
+    where: str,
+    pointer: str,
+    manifest: Mapping[str, Any],
+) -> HeadData:
+    """A head from the `config` that stands at `pointer` of the file `where`."""
+    place = f"{pointer}/num_classes"
+    num_classes = check_integer(config.get("num_classes"), where, place, 1, MAX_CLASSES)
+    activation = "linear" if config.get("activation") is None else config["activation"]
+    check_choice(activation, where, f"{pointer}/activation", ACTIVATIONS)
+    if num_classes == 1 and activation == "softmax":
+        raise PresetFormatError(f"{where}: {place} is 1 under a softmax.")
     ours = _own_entries(manifest, f"{names.MANIFEST} of preset {files}", num_classes, activation)
     return HeadData(
         num_classes=num_classes,
         activation=activation,
-        dropout=check_real(config.get("dropout", 0.0), where, "/config/dropout", 0.0, 0.99),
+        dropout=check_real(config.get("dropout", 0.0), where, f"{pointer}/dropout", 0.0, 0.99),
         weights=_weights(files, family, backbone, True, ours["pooling"]),
         **ours,
     )
@@ -178,7 +192,8 @@ def _own_entries(
     labels = manifest.get("labels")
     if labels is not None:
         labels = check_labels(labels, where, "/labels", num_classes)
-    stated = check_keys(manifest.get("head", {}), where, "/head", ("pooling",))
+    own = ("pooling", *(HEAD_ENTRIES if manifest.get("family") == KERAS_HUB.name else ()))
+    stated = check_keys(manifest.get("head", {}), where, "/head", own)
     pooling = check_choice(stated.get("pooling", "family"), where, "/head/pooling", POOLINGS)
     problem_type = manifest.get("problem_type")
     return {

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from hub_tasks.families import Family
+from hub_tasks.families import KERAS_HUB, Family
 from hub_tasks.presets import files as names
 from hub_tasks.presets.data import HeadData, PresetData
 from hub_tasks.presets.formats.hdf5 import write_hdf5
@@ -20,6 +20,7 @@ from hub_tasks.presets.formats.keras_tensors import tensors_beside
 from hub_tasks.presets.formats.keras_tokenizers import extras as tokenizer_extras
 from hub_tasks.presets.formats.keras_tokenizers import write_tokenizer
 from hub_tasks.presets.formats.safetensors import write_safetensors
+from hub_tasks.presets.manifest import HEAD_ENTRIES
 from hub_tasks.presets.weights import model_tensors
 
 
@@ -54,7 +55,7 @@ def write(data: PresetData, weights_format: str, version: str) -> dict[str, byte
         out[names.CONFIG] = backbone
         out[names.METADATA] = _metadata(data, version)
         out.update(_write_weights(data, None, weights_format))
-    if data.head is not None:
+    if data.head is not None and family.name != KERAS_HUB.name:
         head = data.head
         config = {
             "backbone": backbone,
@@ -66,7 +67,8 @@ def write(data: PresetData, weights_format: str, version: str) -> dict[str, byte
         if family.classifier.activation:
             config["hidden_dim"] = data.backbone["hidden_dim"]
         out[names.TASK] = _document(family, "TextClassifier", config)
-        out.update(_write_weights(data, head, weights_format))
+    if data.head is not None:
+        out.update(_write_weights(data, data.head, weights_format))
     dump = partial(json.dumps, indent=2, ensure_ascii=False)
     return {n: v if isinstance(v, bytes) else (dump(v) + "\n").encode() for n, v in out.items()}
 
@@ -85,10 +87,14 @@ def extras(data: PresetData) -> dict[str, Any]:
         "backbone": backbone,
         "preprocessor": {"truncate": "longest_first"} if longest_first else {},
         "tokenizer": tokenizer_extras(data.family, data.tokenizer) if data.tokenizer else {},
-        "head": {}
-        if data.head is None or data.head.pooling == "family"
-        else {"pooling": data.head.pooling},
+        "head": _head_extras(data.family, data.head) if data.head else {},
     }
+
+
+def _head_extras(family: Family, head: HeadData) -> dict[str, Any]:
+    entries = HEAD_ENTRIES if family.name == KERAS_HUB.name else ()
+    found = {key: getattr(head, key) for key in entries}
+    return found if head.pooling == "family" else {**found, "pooling": head.pooling}
 
 
 def _document(
@@ -123,7 +129,7 @@ def _write_weights(
     data: PresetData, head: HeadData | None, weights_format: str
 ) -> dict[str, bytes]:
     """The weights of the backbone, or of the head."""
-    family, config = data.family, data.backbone
+    family, config = data.family, data.backbone or {}
     pooling = head.pooling if head else "family"
     values = head.weights if head else data.weights
     tensors: dict[str, np.ndarray] = {} if head else tensors_beside(family, config, values)
