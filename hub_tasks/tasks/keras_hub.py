@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from hub_tasks import presets
 from hub_tasks.backbones import build, find_class, written_by
 from hub_tasks.data import Packer
@@ -22,6 +20,7 @@ from hub_tasks.families import KERAS_HUB
 from hub_tasks.presets.files import PREPROCESSOR
 from hub_tasks.tasks.preprocessor import PREPROCESSORS, TextClassifierPreprocessor
 
+_KEYS = ("token_ids", "segment_ids", "padding_mask")
 # The kinds whose files are data alone: KerasHub's others may run what stands in theirs.
 _KINDS = ("WordPieceTokenizer", "BytePairTokenizer", "SentencePieceTokenizer")
 
@@ -49,6 +48,9 @@ class KerasHubPreprocessor(TextClassifierPreprocessor):
     Args:
         preprocessor: of KerasHub: a text classifier's, or a causal language model's.
 
+    Attributes:
+        keys: the names of the inputs to make; a classifier sets those of its backbone.
+
     Raises:
         DataError: a preprocessor of another kind.
     """
@@ -71,8 +73,7 @@ class KerasHubPreprocessor(TextClassifierPreprocessor):
         )
         separator = getattr(packer, "sep_value", None)
         self._double_end = isinstance(separator, list | tuple) and len(separator) == 2
-        example = keras.utils.unpack_x_y_sample_weight(preprocessor(["a"]))[0]
-        self._keys = tuple(example)
+        self.keys = _KEYS
         self.keras_hub = preprocessor
 
     @classmethod
@@ -101,7 +102,7 @@ class KerasHubPreprocessor(TextClassifierPreprocessor):
 
     @property
     def packer(self) -> Packer:
-        form = self._double_end, self._keys
+        form = self._double_end, self.keys
         return Packer(*self._special, self.sequence_length, self.truncate, *form)
 
 

@@ -88,6 +88,8 @@ class TextClassifier(AutoCompiledTask):
     ):
         if is_keras_hub(preprocessor):
             preprocessor = KerasHubPreprocessor(preprocessor)
+        if isinstance(preprocessor, KerasHubPreprocessor):
+            preprocessor.keys = tuple(backbone.input)
         if is_keras_hub(backbone):
             backbone = KerasHubBackbone(backbone)
         num_classes = count_classes(num_classes, labels)

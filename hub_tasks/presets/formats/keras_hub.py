@@ -5,6 +5,7 @@ file says reaches KerasHub's constructors only if it is plain: numbers, flags, s
 strings that are no path, and lists of these.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -31,7 +32,8 @@ from hub_tasks.presets.weights import WholeFile
 _EMPTY = ("vocabulary", "merges", "proto", "split_pattern")
 _OBJECT = ("class_name", "registered_name", "module")
 _LARGEST = 4_000_000
-_LONGEST = 256  # entries of a list, characters of a string
+_LONGEST = 256  # entries of a list
+_NAME = re.compile(r"[^/\\\0]{0,256}|</[\w|]{1,64}>")  # no path; a token such as </s> is none
 _PREPROCESSORS = ("TextClassifierPreprocessor", "CausalLMPreprocessor", "Preprocessor")
 
 
@@ -99,7 +101,7 @@ def _check_plain(value: Any, where: str, pointer: str, depth: int = 0) -> None:
         entries = [*value, *value.values()]
     elif isinstance(value, list):
         entries = value
-    elif isinstance(value, str) and (len(value) > _LONGEST or set(value) & {"/", "\\", "\0"}):
+    elif isinstance(value, str) and not _NAME.fullmatch(value):
         raise UnsafePresetError(
             f"{where}: {pointer} must be a short name and no path. {received(value=value)}"
         )
