@@ -10,13 +10,17 @@ export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/build/jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
 
-.PHONY: demo test bench lint test-backends test-jax test-others test-torch test-tensorflow \
+.PHONY: demo test fuzz bench lint test-backends test-jax test-others test-torch test-tensorflow \
 	test-startup test-no-tensorflow test-wheel clean
 
 demo: .venv-demo/ready
 	.venv-demo/bin/hub-tasks demo
 
 test: lint test-backends test-startup test-no-tensorflow test-wheel
+
+# What is random and takes longer the more of it there is.
+fuzz: .venv/ready
+	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m fuzz
 
 # Side by side, since either job keeps one core busy; what measures time runs alone.
 test-backends: .venv/ready
@@ -37,7 +41,7 @@ lint: .venv/ready
 
 # Everything on JAX, and what depends on the backend once more on each other one.
 test-jax: .venv/ready
-	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m "not wheel and not startup"
+	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m "not wheel and not startup and not fuzz"
 
 test-startup: .venv/ready
 	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m startup

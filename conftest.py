@@ -9,6 +9,7 @@ import pytest
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "backend: computes with the backend; run on each of them")
+    config.addinivalue_line("markers", "fuzz: long and random; run by `make fuzz` alone")
     config.addinivalue_line("markers", "startup: about importing; run without TensorFlow too")
     config.addinivalue_line("markers", "wheel: run against the installed wheel alone")
 

@@ -1,6 +1,14 @@
 """Backbones: encoders as Keras models."""
 
-from hub_tasks.backbones.backbone import BACKBONES, Backbone, assign, shapes, values
+from hub_tasks.backbones.backbone import (
+    BACKBONES,
+    Backbone,
+    assign,
+    outputs_for_some_tokens,
+    shapes,
+    values,
+    widened,
+)
 from hub_tasks.backbones.keras_hub import (
     KerasHubBackbone,
     build,
@@ -21,7 +29,9 @@ __all__ = [
     "build",
     "find_class",
     "is_keras_hub",
+    "outputs_for_some_tokens",
     "shapes",
     "values",
+    "widened",
     "written_by",
 ]

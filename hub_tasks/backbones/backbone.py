@@ -1,22 +1,30 @@
 """What every backbone of the house can do: load, save, describe itself."""
 
+import contextlib
 import os
 import warnings
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
+from functools import partial
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
 from hub_tasks import presets
-from hub_tasks.errors import PresetFormatError, PresetNotFoundError, received
+from hub_tasks.errors import (
+    PresetFormatError,
+    PresetNotFoundError,
+    PresetSaveError,
+    received,
+)
 from hub_tasks.families import Family
 from hub_tasks.layers import random_weights, to_be_loaded
 from hub_tasks.registry import Registry
 from hub_tasks.version import __version__
 
 BACKBONES: "Registry[type[Backbone]]" = Registry("backbone", PresetFormatError)
+_ATTEMPTS = 20  # to read all weights at one moment
+_VERIFIED_LENGTH = 16  # tokens
 
 
 class Backbone(keras.Model):
@@ -71,7 +79,7 @@ class Backbone(keras.Model):
         if data.backbone is None:
             source = data.source.handle if data.source else None
             raise PresetNotFoundError(f"The preset has no backbone. {received(preset=source)}")
-        with to_be_loaded() if load_weights else nullcontext():
+        with to_be_loaded() if load_weights else contextlib.nullcontext():
             backbone = BACKBONES[data.family.name](**{**data.backbone, **kwargs}, dtype=dtype)
         if load_weights:
             wanted = shapes(backbone.weights)
@@ -85,15 +93,31 @@ class Backbone(keras.Model):
                 )
         return backbone
 
-    def to_data(self) -> presets.PresetData:
-        """Configuration and weights as neutral data."""
-        return presets.PresetData(self.family, backbone=self.config, weights=values(self.weights))
+    def to_data(self, weights: Mapping[str, np.ndarray] | None = None) -> presets.PresetData:
+        """Configuration and weights as neutral data.
+
+        Args:
+            weights: the values of the weights where they were read before.
+        """
+        weights = values(self.weights) if weights is None else weights
+        return presets.PresetData(self.family, backbone=self.config, weights=weights)
 
     def save_to_preset(
-        self, preset_dir: str | os.PathLike[str], weights_format: str = "h5"
+        self,
+        preset_dir: str | os.PathLike[str],
+        weights_format: str = "h5",
+        verify: bool = False,
     ) -> None:
-        """Writes a preset that holds this backbone alone."""
-        presets.save(preset_dir, self.to_data(), __version__, weights_format)
+        """Writes a preset that holds this backbone alone.
+
+        Args:
+            preset_dir, weights_format: as in `TextClassifier.save_to_preset`.
+            verify: whether the preset is loaded and must give equal outputs for some
+                tokens before it takes the place of an older one.
+        """
+        load = partial(type(self).from_preset, dtype=self.dtype_policy)
+        check = presets.comparison(self, load, outputs_for_some_tokens) if verify else None
+        presets.save(preset_dir, self.to_data(), __version__, weights_format, check)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "trainable": self.trainable, **self.config}
@@ -110,15 +134,50 @@ def draw(variables: Iterable[Any]) -> None:
             variable.assign(random_weights()(variable.shape, dtype=variable.dtype))
 
 
+def outputs_for_some_tokens(model: keras.Model) -> dict[str, np.ndarray]:
+    """The outputs of a backbone, or of a model over one, for a few made-up rows of tokens."""
+    config = getattr(model, "backbone", model).config
+    length = min(_VERIFIED_LENGTH, config["max_sequence_length"])
+    tokens = np.arange(2 * length, dtype="int32").reshape(2, length) % config["vocabulary_size"]
+    known = {"token_ids": tokens, "padding_mask": np.ones_like(tokens)}
+    outputs = model({key: known.get(key, np.zeros_like(tokens)) for key in model.input})
+    outputs = outputs if isinstance(outputs, dict) else {"outputs": outputs}
+    return {name: widened(value) for name, value in outputs.items()}
+
+
 def shapes(variables: Iterable[Any]) -> dict[str, tuple[int, ...]]:
     """Name -> shape of Keras variables."""
     return {variable.path: tuple(variable.shape) for variable in variables}
 
 
 def values(variables: Iterable[Any]) -> dict[str, np.ndarray]:
-    """Name -> value of Keras variables, bfloat16 widened to float32."""
-    arrays = {v.path: np.array(keras.ops.convert_to_numpy(v)) for v in variables}
-    return {n: a.astype("float32") if a.dtype.name == "bfloat16" else a for n, a in arrays.items()}
+    """Name -> value of Keras variables at one moment, bfloat16 widened to float32.
+
+    Raises:
+        PresetSaveError: the variables change all the time, because another thread trains.
+    """
+    by_name = {variable.path: variable for variable in variables}
+    for _ in range(_ATTEMPTS):
+        # On JAX the variables are empty while their values are with the training step.
+        with contextlib.suppress(RuntimeError, TypeError):
+            arrays = {name: np.array(widened(variable)) for name, variable in by_name.items()}
+            # What has not changed after all was read was there at that moment.
+            if all(
+                np.array_equal(array, widened(by_name[name]), equal_nan=True)
+                for name, array in arrays.items()
+            ):
+                return arrays
+    raise PresetSaveError(
+        "Not saved: the weights change while they are read, because another thread trains the "
+        "model. Save when `fit` has returned, or from a callback by its `self.model`, which has "
+        "the weights between two steps."
+    )
+
+
+def widened(value: Any) -> np.ndarray:
+    """A tensor or variable as an array, bfloat16 as float32."""
+    array = keras.ops.convert_to_numpy(value)
+    return array.astype("float32") if array.dtype.name == "bfloat16" else array
 
 
 def assign(variables: Iterable[Any], tensors: Iterable[tuple[str, np.ndarray]]) -> set[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from hub_tasks import presets
 from hub_tasks.backbones.backbone import BACKBONES, Backbone, values
@@ -165,10 +166,9 @@ class KerasHubBackbone(Backbone):
             "A backbone of KerasHub is saved with `save_to_preset`, not in a `.keras` file."
         )
 
-    def to_data(self) -> presets.PresetData:
-        return presets.PresetData(
-            KERAS_HUB, weights=values(self.weights), files=written_by(self.keras_hub)
-        )
+    def to_data(self, weights: Mapping[str, np.ndarray] | None = None) -> presets.PresetData:
+        weights = values(self.weights) if weights is None else weights
+        return presets.PresetData(KERAS_HUB, weights=weights, files=written_by(self.keras_hub))
 
 
 BACKBONES.register(KERAS_HUB.name, KerasHubBackbone)

@@ -1,24 +1,30 @@
 """A classifier as a checkpoint of Hugging Face `transformers`."""
 
 import os
+from collections.abc import Sequence
 
 from tokenizers import Tokenizer, processors
 
 from hub_tasks import presets
 from hub_tasks.errors import PresetSaveError, received
 from hub_tasks.tasks import TextClassifier, TextClassifierPreprocessor
-from hub_tasks.tasks.persistence import to_data
+from hub_tasks.tasks.persistence import to_data, verification
 
 _IN_STRINGS = {"special_tokens_in_strings": True}
 
 
-def save_to_transformers(clf: TextClassifier, directory: str | os.PathLike[str]) -> None:
+def save_to_transformers(
+    clf: TextClassifier,
+    directory: str | os.PathLike[str],
+    verify: bool | Sequence[str] = False,
+) -> None:
     """Writes a directory that `transformers` loads, with equal logits, labels and token ids.
 
     Args:
         clf: a classifier of an encoder family.
         directory: a directory that does not exist, is empty, or holds a checkpoint or a
             preset, which is then replaced in one step.
+        verify: as in `TextClassifier.save_to_preset`; the checkpoint is read by hub_tasks.
 
     Raises:
         PresetSaveError: nothing was written; also for a pooling that the family does not
@@ -46,7 +52,8 @@ def save_to_transformers(clf: TextClassifier, directory: str | os.PathLike[str])
             f"{received(pooling=clf.pooling, activation=clf.activation)}"
         )
     tokenizer = None if clf.preprocessor is None else _tokenizer_json(clf.preprocessor)
-    presets.save_to_transformers(directory, to_data(clf), tokenizer)
+    check = verification(clf, TextClassifier, verify)
+    presets.save_to_transformers(directory, to_data(clf), tokenizer, check)
 
 
 def _tokenizer_json(preprocessor: TextClassifierPreprocessor) -> str:

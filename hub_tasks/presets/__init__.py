@@ -8,6 +8,7 @@ from hub_tasks.presets.data import AddedToken, HeadData, PresetData, PresetSourc
 from hub_tasks.presets.formats import read_files
 from hub_tasks.presets.saving import save, save_to_transformers
 from hub_tasks.presets.sources import resolve
+from hub_tasks.presets.verifying import comparison, texts_to_verify
 from hub_tasks.presets.weights import Weights
 
 __all__ = [
@@ -19,14 +20,16 @@ __all__ = [
     "PresetSource",
     "TokenizerData",
     "Weights",
+    "comparison",
     "list_presets",
     "load",
     "save",
     "save_to_transformers",
+    "texts_to_verify",
 ]
 
 
 def load(handle: str | os.PathLike[str]) -> PresetData:
     """Reads what a preset says; see `hub_tasks.TextClassifier.from_preset`."""
-    files = resolve(handle)
+    files = resolve(handle).hold()
     return replace(read_files(files), source=PresetSource(str(handle), files.revision))

@@ -4,14 +4,22 @@ Every name that is ever opened is a constant of this package; nothing that a fil
 becomes part of a path.
 """
 
+import contextlib
 import os
 import re
 import stat
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
-from hub_tasks.errors import PresetFormatError, PresetNotFoundError, UnsafePresetError
+from hub_tasks.errors import (
+    PresetError,
+    PresetFormatError,
+    PresetIntegrityError,
+    PresetNotFoundError,
+    UnsafePresetError,
+)
 
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
@@ -62,6 +70,8 @@ KNOWN = (
 JSON_LIMIT = 4 * 2**20  # bytes
 VOCABULARY_LIMIT = 64 * 2**20  # bytes
 
+_ATTEMPTS = 20  # to open all files of a preset that is being replaced
+
 # The one link out that is legitimate: a hub cache's snapshots/<commit>/<file> -> its blobs.
 _CACHE_LINK = re.compile(r"(\.\./)+blobs/[0-9a-f]{40,64}")
 
@@ -79,12 +89,41 @@ class PresetFiles:
         self.directory = Path(directory)
         self.handle = handle
         self.revision = revision
+        self._held: dict[str, int | None] | None = None  # name -> descriptor
 
     def __str__(self) -> str:
         return f"{self.handle} (revision {self.revision})" if self.revision else self.handle
 
+    def hold(self) -> Self:
+        """Opens the files of one moment, which stay readable when the preset is replaced.
+
+        What cannot be opened is left to fail where it is needed.
+        """
+        if os.name != "posix" or not os.access(self.directory, os.R_OK):
+            return self
+        for _ in range(_ATTEMPTS):
+            with contextlib.suppress(FileNotFoundError), _descriptor(self.directory) as directory:
+                held = {name: self._keep(name) for name in self.present(KNOWN)}
+                # The open descriptor keeps its number from being given to another directory.
+                if os.path.samestat(os.fstat(directory), os.stat(self.directory)):
+                    self._held = held
+                    return self
+        raise PresetIntegrityError(f"Preset {self} is replaced all the time; load it again.")
+
+    def _keep(self, name: str) -> int | None:
+        """A descriptor that is closed with this object."""
+        try:
+            with self.open(name) as file:
+                descriptor = os.dup(file.fileno())
+        except PresetError:
+            return None
+        weakref.finalize(self, os.close, descriptor)
+        return descriptor
+
     def exists(self, name: str) -> bool:
         """Whether there is anything at `name`, of whatever kind."""
+        if self._held is not None and name in KNOWN:
+            return name in self._held
         return os.path.lexists(self.directory / name)
 
     def present(self, names: Sequence[str]) -> list[str]:
@@ -98,6 +137,9 @@ class PresetFiles:
             PresetNotFoundError: the file is missing.
             UnsafePresetError: it is a link out of the preset, a device, a FIFO, ...
         """
+        held = (self._held or {}).get(name)
+        if held is not None:
+            return self._reopen(name, held)
         path = self._without_links(name)
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
         try:
@@ -123,6 +165,16 @@ class PresetFiles:
             )
         return data
 
+    def _reopen(self, name: str, held: int) -> BinaryIO:
+        """The held file from its beginning, at a position of its own."""
+        for path in (f"/proc/self/fd/{held}", self.directory / name):
+            with contextlib.suppress(OSError):
+                file = os.fdopen(os.open(path, os.O_RDONLY), "rb")
+                if os.path.samestat(os.fstat(held), os.fstat(file.fileno())):
+                    return file
+                file.close()
+        raise PresetIntegrityError(f"{name} of preset {self} was replaced while it was read.")
+
     def _without_links(self, name: str) -> Path:
         path = self.directory
         for part in name.split("/"):
@@ -143,3 +195,12 @@ class PresetFiles:
         if not Path(os.path.abspath(self.directory)).is_relative_to(snapshots):
             raise UnsafePresetError(f"{name} of preset {self} links to another cache entry.")
         return blob
+
+
+@contextlib.contextmanager
+def _descriptor(directory: Path) -> Iterator[int]:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

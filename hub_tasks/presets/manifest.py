@@ -6,14 +6,18 @@ Schema 2:
     family              the encoder family; "keras_hub" where KerasHub computes the encoder
     backbone            entries of the configuration that KerasHub fixes
     preprocessor        settings that KerasHub does not have
-    tokenizer, head     the same of these; schema 1 has no such entries
+    tokenizer, head     the same of these
     labels              label names in the order of the model's outputs, or null
     problem_type        in Hugging Face's terms, or null where there is no head
     files               every other file: {"sha256": hex digest, "bytes": size}
+
+Older schemas are brought up one step at a time by `_STEPS`; a new schema adds a step and
+its keys here, and a preset of it to `tests/golden` (`tools/make_golden_presets.py`).
 """
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, PresetIntegrityError, PresetVersionError, received
@@ -23,8 +27,7 @@ from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.schema import PROBLEM_TYPES, check_choice, check_integer, check_keys
 from hub_tasks.presets.strict_json import read_json
 
-SCHEMA_VERSION = 2
-_KEYS = (
+_KEYS_1 = (
     "schema_version",
     "hub_tasks_version",
     "family",
@@ -35,7 +38,16 @@ _KEYS = (
     "files",
 )
 HEAD_ENTRIES = ("num_classes", "activation", "dropout")  # where KerasHub has no such head
-_LATER = ("tokenizer", "head")  # what schema 1 does not have
+_KEYS = {1: _KEYS_1, 2: (*_KEYS_1, "tokenizer", "head")}  # schema version -> its entries
+
+
+def _from_1_to_2(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Tokenizers and heads were all as KerasHub has them."""
+    return {**manifest, "tokenizer": {}, "head": {}}
+
+
+_STEPS: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_from_1_to_2,)
+SCHEMA_VERSION = 1 + len(_STEPS)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -55,12 +67,14 @@ def read_manifest(files: PresetFiles) -> dict[str, Any] | None:
             f"{SCHEMA_VERSION}. Upgrade with `pip install -U hub-tasks`."
         )
     check_integer(version, where, "/schema_version", 1, SCHEMA_VERSION)
-    check_keys(manifest, where, "", (*_KEYS, *_LATER), required=_KEYS)
+    check_keys(manifest, where, "", _KEYS[version], required=_KEYS[version])
+    for step in _STEPS[version - 1 :]:
+        manifest = step(manifest)
     check_choice(manifest["family"], where, "/family", (*FAMILIES, KERAS_HUB.name))
     if manifest["problem_type"] is not None:
         check_choice(manifest["problem_type"], where, "/problem_type", PROBLEM_TYPES)
-    for key in ("backbone", "preprocessor", "files", *_LATER):
-        if not isinstance(manifest.setdefault(key, {}), dict):
+    for key in ("backbone", "preprocessor", "tokenizer", "head", "files"):
+        if not isinstance(manifest[key], dict):
             raise PresetFormatError(f"{where}: /{key} must be an object.")
     _verify(files, manifest["files"], where)
     return manifest

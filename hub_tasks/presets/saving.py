@@ -1,126 +1,185 @@
 """Writing a preset so that the target holds the old one or the new one, never a mixture.
 
-All bytes are made before anything is written. They go into a staging directory beside
-the target, the manifest last, each file flushed to the disk; then one rename puts the
-directory in place.
+All bytes are made and checked before anything is written. Under a lock beside the target
+they go into a staging directory, the manifest last, which is read as loading reads it
+before it takes the target's place; see `placing`.
 """
 
-import contextlib
-import ctypes
 import json
 import os
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from hub_tasks.errors import PresetSaveError, received
+from hub_tasks.errors import PresetError, PresetFormatError, PresetSaveError, received
 from hub_tasks.presets import files as names
 from hub_tasks.presets.data import PresetData
-from hub_tasks.presets.formats import keras_writing, transformers_writing
+from hub_tasks.presets.files import PresetFiles
+from hub_tasks.presets.formats import keras_writing, read_files, transformers_writing
+from hub_tasks.presets.locking import locked
 from hub_tasks.presets.manifest import SCHEMA_VERSION, digest
+from hub_tasks.presets.placing import beside, make_directory, place, remove_leftovers
+from hub_tasks.presets.schema import check_labels
+from hub_tasks.presets.strict_json import is_text
 from hub_tasks.presets.vocabulary import vocabulary_problem
+from hub_tasks.presets.weights import model_tensors
 
 WEIGHTS_FORMATS = ("h5", "safetensors")
-_STAGING = ".hub_tasks-staging-"
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+Check = Callable[[Path], None]
 
 
 def save(
-    directory: str | os.PathLike[str], data: PresetData, version: str, weights_format: str = "h5"
+    directory: str | os.PathLike[str],
+    data: PresetData,
+    version: str,
+    weights_format: str = "h5",
+    check: Check | None = None,
 ) -> None:
     """Writes a preset.
 
     Args:
-        directory: the target; may exist when it is empty or holds a preset.
+        directory: the target; may exist when it is empty or holds a preset of ours.
         data: what to write, weights as `{variable: array}`.
         version: of hub_tasks.
         weights_format: "h5", which KerasHub reads too, or "safetensors".
+        check: looks at the written preset before it takes the target's place, and raises
+            where it must not.
 
     Raises:
-        PresetSaveError: weights that are not finite, a target that holds anything else,
-            or an error of the file system. The target is then as it was.
+        PresetSaveError: weights that are missing or not finite, labels that do not fit, a
+            target that holds anything else or that another process writes, or an error of
+            the file system. The target is then as it was.
     """
     if weights_format not in WEIGHTS_FORMATS:
         raise PresetSaveError(
             f"`weights_format` must be one of {', '.join(WEIGHTS_FORMATS)}. "
             f"{received(weights_format=weights_format)}"
         )
-    _check_finite(data.weights)
-    _check_finite(data.head.weights if data.head else None)
-    problem = vocabulary_problem(data.tokenizer.vocabulary) if data.tokenizer else None
-    if problem:
-        raise PresetSaveError(f"Not saved: the vocabulary {problem}.")
+    _check_data(data)
     contents = {**data.files, **keras_writing.write(data, weights_format, version)}
     contents[names.MANIFEST] = _manifest(data, version, contents)
-    _write(directory, contents)
+    _write(directory, contents, check)
 
 
 def save_to_transformers(
-    directory: str | os.PathLike[str], data: PresetData, tokenizer: str | None
+    directory: str | os.PathLike[str],
+    data: PresetData,
+    tokenizer: str | None,
+    check: Check | None = None,
 ) -> None:
     """Writes a `transformers` checkpoint with the same promises as `save`.
 
     Args:
-        directory, data: as in `save`.
+        directory, data, check: as in `save`; a checkpoint may be replaced as well.
         tokenizer: the contents of `tokenizer.json`, as the Rust library writes it.
     """
-    _check_finite(data.weights)
-    _check_finite(data.head.weights if data.head else None)
-    _write(directory, transformers_writing.write(data, tokenizer))
+    _check_data(data)
+    contents = transformers_writing.write(data, tokenizer)
+    _write(directory, contents, check, replaceable=(names.MANIFEST, names.HF_SAFETENSORS))
 
 
-def _write(directory: str | os.PathLike[str], contents: dict[str, bytes]) -> None:
-    """Puts files in place in one step; see `save`."""
-    target = _absolute(directory)
+def _write(
+    directory: str | os.PathLike[str],
+    contents: dict[str, bytes],
+    check: Check | None = None,
+    replaceable: tuple[str, ...] = (names.MANIFEST,),
+) -> None:
+    """Puts files in place in one step; see `save`.
+
+    Args:
+        replaceable: names of which one shows that a directory may be replaced.
+    """
     try:
-        _check_target(target)
-        readme = target / names.README
-        if readme.is_file():  # written by people; it stays
-            contents[names.README] = readme.read_bytes()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _staging(target.parent) as staging:
-            for name, content in contents.items():
-                _write_file(staging / name, content)
-            for folder in sorted({path.parent for path in staging.rglob("*")} | {staging}):
-                _sync_directory(folder)
-            _put_in_place(staging, target)
+        target = _absolute(directory)
+        make_directory(target.parent)
+        with locked(beside(target, "hub_tasks-lock")) as alone:
+            if alone:
+                remove_leftovers(target)
+            _check_target(target, replaceable)
+            readme = target / names.README
+            if readme.is_file():  # written by people; it stays
+                contents = {names.README: readme.read_bytes(), **contents}
+            place(target, contents, lambda staging: _check_written(staging, target, check))
     except OSError as error:
         raise PresetSaveError(
-            f"The preset could not be written to {str(target)!r}: {error.strerror or error}. "
-            f"What stood there is unchanged."
+            f"The preset could not be written to {str(directory)!r}: "
+            f"{error.strerror or error}. What stood there is unchanged."
         ) from error
 
 
-def _check_finite(weights: object) -> None:
-    for name, value in (weights or {}).items():  # type: ignore[attr-defined]
+def _check_data(data: PresetData) -> None:
+    """Refuses what would be written and not be read again."""
+    head = data.head
+    if data.backbone is not None or data.weights is not None:
+        _check_weights(data, data.weights)
+    if head is not None:
+        _check_weights(data, head.weights, head.pooling)
+    if head is not None and head.labels is not None:
+        try:
+            check_labels(head.labels, "the classifier", "labels", head.num_classes)
+        except PresetFormatError as error:
+            raise PresetSaveError(f"Not saved: {error}") from None
+    problem = vocabulary_problem(data.tokenizer.vocabulary) if data.tokenizer else None
+    if problem:
+        raise PresetSaveError(f"Not saved: the vocabulary {problem}.")
+
+
+def _check_weights(data: PresetData, weights: Any, pooling: str | None = None) -> None:
+    """All weights of a backbone, or of a head with its pooling."""
+    tensors = model_tensors(
+        data.family, "keras", data.backbone, pooling is not None, pooling or "family"
+    )
+    missing = [tensor.ours for tensor in tensors if tensor.ours not in (weights or {})]
+    if missing:
+        raise PresetSaveError(
+            f"Not saved: the weight {missing[0]} is missing. A model has all its weights when it "
+            f"is built: call it once, or `build` it."
+        )
+    for name, value in weights.items():
         if not np.isfinite(value).all():
             raise PresetSaveError(f"Not saved: the weight {name} holds NaN or infinity.")
 
 
+def _check_written(staging: Path, target: Path, check: Check | None) -> None:
+    """Reads the preset as loading does, digests included."""
+    try:
+        read_files(PresetFiles(staging, str(target)))
+    except PresetSaveError:
+        raise
+    except PresetError as error:
+        raise PresetSaveError(f"Not saved, since it could not be loaded: {error}") from error
+    if check is not None:
+        check(staging)
+
+
 def _absolute(directory: str | os.PathLike[str]) -> Path:
-    name = os.fspath(directory)
-    if not isinstance(name, str) or not name or "\0" in name:
-        raise PresetSaveError(f"The target must be a directory name. {received(directory=name)}")
-    return Path(os.path.abspath(os.path.expanduser(name)))
+    name = os.fspath(directory) if isinstance(directory, str | os.PathLike) else directory
+    problem = not isinstance(name, str) or not name or "\0" in name or not is_text(name)
+    path = None if problem else Path(os.path.abspath(os.path.expanduser(name)))
+    if path is None or not path.name:
+        raise PresetSaveError(
+            f"The target must be the name of a directory, in Unicode. {received(directory=name)}"
+        )
+    return path
 
 
-def _check_target(target: Path) -> None:
+def _check_target(target: Path, replaceable: tuple[str, ...]) -> None:
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise PresetSaveError(
             f"The target must be a directory or not exist. {received(directory=str(target))}"
         )
     if target.is_dir():
         foreign = [entry.name for entry in target.iterdir() if not _belongs(entry)]
-        is_preset = (target / names.CONFIG).exists() or (target / names.TOKENIZER).exists()
-        if foreign or (any(target.iterdir()) and not is_preset):
+        ours = any((target / name).exists() for name in replaceable)
+        if foreign or (any(target.iterdir()) and not ours):
             raise PresetSaveError(
-                f"The target holds files that belong to no preset; choose another directory or "
-                f"remove them. {received(directory=str(target), files=foreign)}"
+                f"The target holds something that hub_tasks did not save; choose another directory "
+                f"or remove it. {received(directory=str(target), files=foreign)}"
             )
+        if not os.access(target, os.W_OK):
+            raise PresetSaveError(f"The target is read-only. {received(directory=str(target))}")
         if Path.cwd().is_relative_to(target.resolve()):
             raise PresetSaveError(
                 "The target is replaced as a whole, so it cannot be the working directory or "
@@ -147,64 +206,3 @@ def _manifest(data: PresetData, version: str, contents: Mapping[str, bytes]) -> 
         "files": {name: digest(content) for name, content in sorted(contents.items())},
     }
     return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
-
-
-@contextlib.contextmanager
-def _staging(parent: Path) -> Iterator[Path]:
-    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=parent))
-    try:
-        os.chmod(staging, 0o777 & ~_umask())
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _umask() -> int:
-    current = os.umask(0o022)
-    os.umask(current)
-    return current
-
-
-def _write_file(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_directory(path: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _put_in_place(staging: Path, target: Path) -> None:
-    if not target.exists():
-        os.rename(staging, target)
-    elif not _exchange(staging, target):
-        old = staging.with_name(staging.name + "-old")
-        os.rename(target, old)
-        try:
-            os.rename(staging, target)
-        except OSError:
-            os.rename(old, target)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    _sync_directory(target.parent)
-
-
-def _exchange(staging: Path, target: Path) -> bool:
-    """Swaps two directories in one step where the system can (Linux's renameat2)."""
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        rename = ctypes.CDLL(None, use_errno=True).renameat2
-    except AttributeError:
-        return False
-    paths = os.fsencode(staging), os.fsencode(target)
-    return rename(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0

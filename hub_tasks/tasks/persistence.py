@@ -2,12 +2,14 @@
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub_tasks import presets
-from hub_tasks.backbones import values
+from hub_tasks.backbones import outputs_for_some_tokens, values, widened
 from hub_tasks.errors import PresetFormatError, PresetSaveError, received
 from hub_tasks.version import __version__
 
@@ -59,36 +61,69 @@ def head_arguments(
 
 
 def to_data(clf: "TextClassifier") -> presets.PresetData:
-    """The whole classifier, weights included."""
+    """The whole classifier, with its weights at one moment."""
+    weights = values([*clf.backbone.weights, *clf.head_variables()])
     head = presets.HeadData(
         num_classes=clf.num_classes,
         activation=clf.activation,
         dropout=clf.dropout,
         labels=clf.labels,
         problem_type=clf.problem_type,
-        weights=values(clf.head_variables()),
+        weights={variable.path: weights[variable.path] for variable in clf.head_variables()},
         pooling=clf.pooling,
     )
-    data = replace(clf.backbone.to_data(), head=head)
+    data = clf.backbone.to_data({v.path: weights[v.path] for v in clf.backbone.weights})
     if clf.preprocessor is None:
-        return data
+        return replace(data, head=head)
     parts = clf.preprocessor.to_data()
     return replace(
         data,
         tokenizer=parts.tokenizer,
         preprocessor=parts.preprocessor,
+        head=head,
         files={**data.files, **parts.files},
     )
 
 
-def save(clf: "TextClassifier", preset_dir: str | os.PathLike[str], weights_format: str) -> None:
+def verification(
+    clf: "TextClassifier", cls: "type[TextClassifier]", verify: bool | str | Sequence[str]
+) -> Callable[[Path], None] | None:
+    """A check for `presets.save`: what was written classifies as `clf` does.
+
+    Args:
+        clf: what is saved.
+        cls: what reads it.
+        verify: whether to check at all, or the texts to do it with.
+    """
+    texts = presets.texts_to_verify(verify)
+    if not texts:
+        return None
+    arguments: dict[str, Any] = {"dtype": clf.backbone.dtype_policy}
+    arguments |= {} if clf.preprocessor else {"preprocessor": None}
+
+    def outputs(model: "TextClassifier") -> dict[str, Any]:
+        stated = {"labels": model.labels, "problem type": model.problem_type}
+        if model.preprocessor is None:
+            return {**stated, **outputs_for_some_tokens(model)}
+        return {**stated, "outputs": widened(model(model.preprocessor(texts), training=False))}
+
+    return presets.comparison(clf, partial(cls.from_preset, **arguments), outputs)
+
+
+def save(
+    clf: "TextClassifier",
+    preset_dir: str | os.PathLike[str],
+    weights_format: str,
+    verify: bool | str | Sequence[str],
+) -> None:
     """Writes a preset; see `TextClassifier.save_to_preset`."""
     if clf.backbone.family is None:
         raise PresetSaveError(
             "Only a classifier whose backbone is of a known family, or KerasHub's, can be saved as "
             f"a preset. {received(backbone=type(clf.backbone).__name__)}"
         )
-    presets.save(preset_dir, to_data(clf), __version__, weights_format)
+    check = verification(clf, type(clf), verify)
+    presets.save(preset_dir, to_data(clf), __version__, weights_format, check)
     beyond = [
         f"{field.name}={clf.backbone.config[field.name]!r} (KerasHub: {field.default!r})"
         for field in clf.backbone.family.config

@@ -1,6 +1,7 @@
 """Texts -> the arrays that a classifier takes."""
 
 import os
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -111,9 +112,19 @@ class TextClassifierPreprocessor:
             preprocessor={"sequence_length": self.sequence_length, "truncate": self.truncate},
         )
 
-    def save_to_preset(self, preset_dir: str | os.PathLike[str]) -> None:
-        """Writes a preset that holds this preprocessor and its tokenizer."""
-        presets.save(preset_dir, self.to_data(), __version__)
+    def save_to_preset(
+        self, preset_dir: str | os.PathLike[str], verify: bool | Sequence[str] = False
+    ) -> None:
+        """Writes a preset that holds this preprocessor and its tokenizer.
+
+        Args:
+            preset_dir: as in `TextClassifier.save_to_preset`.
+            verify: True, or texts: the preset is loaded and must give equal arrays before
+                it takes the place of an older one.
+        """
+        texts = presets.texts_to_verify(verify)
+        check = presets.comparison(self, type(self).from_preset, lambda p: p(texts))
+        presets.save(preset_dir, self.to_data(), __version__, check=check if texts else None)
 
     def __call__(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Preprocesses texts, in `tf.data.Dataset.map` too.

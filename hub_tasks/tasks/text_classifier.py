@@ -231,19 +231,25 @@ class TextClassifier(AutoCompiledTask):
         return to_predictions(outputs, self.label_space, self.activation, threshold)
 
     def save_to_preset(
-        self, preset_dir: str | os.PathLike[str], weights_format: str = "h5"
+        self,
+        preset_dir: str | os.PathLike[str],
+        weights_format: str = "h5",
+        verify: bool | Sequence[str] = False,
     ) -> None:
         """Writes a preset that `from_preset` loads, here and in KerasHub.
 
         Args:
-            preset_dir: a directory that does not exist, is empty, or holds a preset, which
-                is then replaced in one step.
+            preset_dir: a directory that does not exist, is empty, or holds a preset saved by
+                hub_tasks, which is then replaced in one step.
             weights_format: "h5" (KerasHub reads it too) or "safetensors".
+            verify: True, or texts to do it with: the written preset is loaded and must give
+                equal outputs before it takes the place of an older one. That each file
+                reads back as it was written is checked in any case.
 
         Raises:
-            PresetSaveError: nothing was written.
+            PresetSaveError: what stood at `preset_dir` is unchanged.
         """
-        persistence.save(self, preset_dir, weights_format)
+        persistence.save(self, preset_dir, weights_format, verify)
 
     def get_config(self) -> dict[str, Any]:
         return persistence.get_config(self)

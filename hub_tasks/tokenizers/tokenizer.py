@@ -91,10 +91,20 @@ class Tokenizer:
         """The tokenizer as neutral data."""
         return presets.TokenizerData(self.vocabulary, self.options)
 
-    def save_to_preset(self, preset_dir: str | os.PathLike[str]) -> None:
-        """Writes a preset that holds this tokenizer alone."""
+    def save_to_preset(
+        self, preset_dir: str | os.PathLike[str], verify: bool | Sequence[str] = False
+    ) -> None:
+        """Writes a preset that holds this tokenizer alone.
+
+        Args:
+            preset_dir: as in `TextClassifier.save_to_preset`.
+            verify: True, or texts: the preset is loaded and must give equal token ids
+                before it takes the place of an older one.
+        """
+        texts = presets.texts_to_verify(verify)
+        check = presets.comparison(self, type(self).from_preset, lambda t: {"token ids": t(texts)})
         data = presets.PresetData(self.family, tokenizer=self.to_data())
-        presets.save(preset_dir, data, __version__)
+        presets.save(preset_dir, data, __version__, check=check if texts else None)
 
     def __call__(self, texts: str | Sequence[str]) -> list[int] | list[list[int]]:
         """Token ids of one text, or of each of several."""

@@ -1,8 +1,8 @@
 """Saving: the old preset or the new one, never a mixture."""
 
-import errno
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def target(tiny, tmp_path):
 @pytest.mark.parametrize("exchange", [True, False], ids=["in one step", "where that cannot be"])
 def test_the_old_preset_is_replaced_whole(exchange, target, other, tiny, monkeypatch):
     if not exchange:
-        monkeypatch.setattr(saving.sys, "platform", "another")
+        monkeypatch.setattr(sys, "platform", "another")
     saving.save(target, other, VERSION, "safetensors")
     data = presets.load(target)
     assert data.head.labels == ("no", "yes")
@@ -225,68 +225,6 @@ def test_what_could_not_be_loaded_is_not_written(change, message, target, tiny):
 def test_an_unknown_format_of_weights(target, tiny):
     with pytest.raises(PresetSaveError, match=r"one of h5, safetensors.*weights_format='pickle'"):
         saving.save(target, tiny.data, VERSION, "pickle")
-
-
-def failing(call, error):
-    """The system call, failing at its n-th use."""
-
-    def make(monkeypatch, n):
-        real, used = getattr(os, call), []
-
-        def fail(*arguments, **options):
-            used.append(call)
-            if len(used) == n:
-                raise error
-            return real(*arguments, **options)
-
-        monkeypatch.setattr(os, call, fail)
-
-    return make
-
-
-FULL = OSError(errno.ENOSPC, "No space left on device")
-FAILURES = {
-    "disk full at the first file": (failing("fsync", FULL), 1, PresetSaveError),
-    "disk full at the last file": (failing("fsync", FULL), 9, PresetSaveError),
-    "folder not flushed": (failing("fsync", FULL), 10, PresetSaveError),
-    "interrupted": (failing("fsync", KeyboardInterrupt()), 5, KeyboardInterrupt),
-    "out of memory": (failing("fsync", MemoryError()), 5, MemoryError),
-    "not renamed": (failing("rename", OSError(errno.EIO, "I/O error")), 1, PresetSaveError),
-    "not renamed back": (failing("rename", OSError(errno.EIO, "I/O error")), 2, PresetSaveError),
-}
-
-
-@pytest.mark.parametrize(("fail", "n", "error"), FAILURES.values(), ids=FAILURES)
-def test_a_failure_leaves_what_was_there(fail, n, error, target, other, monkeypatch):
-    before = content(target.parent)
-    monkeypatch.setattr(saving.sys, "platform", "another")  # the longer way, with two renames
-    fail(monkeypatch, n)
-    with pytest.raises(error):
-        saving.save(target, other, VERSION)
-    monkeypatch.undo()
-    assert content(target.parent) == before
-    assert os.listdir(target.parent) == ["preset"]
-    assert presets.load(target).head.labels == ("negative", "positive")
-
-
-def test_a_failed_first_save_leaves_nothing(tiny, tmp_path, monkeypatch):
-    failing("fsync", FULL)(monkeypatch, 4)
-    with pytest.raises(PresetSaveError, match="No space left on device"):
-        saving.save(tmp_path / "p", tiny.data, VERSION)
-    assert os.listdir(tmp_path) == []
-
-
-def test_files_are_flushed_before_the_directory_is_put_in_place(target, other, monkeypatch):
-    steps = []
-    real = os.fsync
-    monkeypatch.setattr(
-        os, "fsync", lambda fd: steps.append(os.readlink(f"/proc/self/fd/{fd}")) or real(fd)
-    )
-    saving.save(target, other, VERSION)
-    names = [Path(step).name for step in steps]
-    assert names.index("hub_tasks.json") == 8, "the manifest is the last of nine files"
-    assert Path(steps[-1]) == target.parent
-    assert len(steps) == len(content(target)) + 4  # and three folders and the parent
 
 
 def test_files_have_the_permissions_that_the_user_chose(tiny, tmp_path):

@@ -1,0 +1,61 @@
+"""Whether what was written gives what the object gives that it was written from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from hub_tasks.errors import PresetError, PresetSaveError, received
+
+T = TypeVar("T")
+TEXTS = (
+    "A warm, funny and moving film.",
+    "",
+    "It was neither good nor bad, but far too long for the little that it had to say!",
+)
+_RELATIVE, _ABSOLUTE = 1e-4, 1e-5  # the same weights, computed twice on the same machine
+
+
+def comparison(
+    saved: T, load: Callable[[Path], T], outputs: Callable[[T], Mapping[str, Any]]
+) -> Callable[[Path], None]:
+    """A check for `presets.save`: loads what was written and compares outputs.
+
+    Args:
+        saved: the object that is saved.
+        load: makes such an object from a directory.
+        outputs: what either is compared by: names -> arrays, or anything else.
+    """
+
+    def check(directory: Path) -> None:
+        try:
+            actual = outputs(load(directory))
+        except PresetError as error:
+            raise PresetSaveError(f"Not saved, since it could not be loaded: {error}") from error
+        for name, expected in outputs(saved).items():
+            difference = _difference(expected, actual[name])
+            if difference:
+                raise PresetSaveError(
+                    f"Not saved: the {name} of what was written differ from those of what was to "
+                    f"be saved. {difference}"
+                )
+
+    return check
+
+
+def texts_to_verify(verify: bool | str | Sequence[str]) -> list[str]:
+    """The texts of an argument `verify`: some of ours for True; none for False."""
+    if isinstance(verify, bool):
+        return list(TEXTS) if verify else []
+    return [verify] if isinstance(verify, str) else list(verify)
+
+
+def _difference(expected: Any, actual: Any) -> str | None:
+    if not isinstance(expected, np.ndarray):
+        return None if expected == actual else received(expected=expected, loaded=actual)
+    if expected.shape != actual.shape:
+        return received(expected_shape=expected.shape, loaded_shape=actual.shape)
+    if np.allclose(actual, expected, _RELATIVE, _ABSOLUTE):
+        return None
+    return received(largest_difference=float(np.abs(actual - expected).max()))

@@ -1,0 +1,139 @@
+"""Makes the presets that show that later versions read what this one writes.
+
+    python tools/make_golden_presets.py
+
+Writes `tests/golden/schema_<n>/`: for each case a preset, and beside it a JSON file with
+texts and the logits that they must give. The weights are random, the logits those of
+`transformers`, which computes them from a checkpoint of its own making that hub_tasks then
+reads and saves; so nothing that a test expects comes from hub_tasks.
+
+Run once for a new schema, before it is released. What exists stays as it is. Wants `torch`
+and `transformers`. To make those of an older schema, check its version out elsewhere and run
+this file with PYTHONPATH set to there.
+"""
+
+import json
+import pathlib
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import tokenizers
+import torch
+import transformers
+from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors
+
+import hub_tasks
+from hub_tasks.presets.manifest import SCHEMA_VERSION
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "tests" / "golden"
+TEXTS = ["Good film", "a bad, bad day!", "", "what a fine film it is, and a good day for it"]
+LABELS = ["bad", "so-so", "good"]
+_SIZES = {
+    "hidden_size": 8,
+    "intermediate_size": 12,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 32,
+    "id2label": dict(enumerate(LABELS)),
+    "label2id": {label: i for i, label in enumerate(LABELS)},
+}
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_WORDS = ["good", "bad", "film", "fine", "day", "what"]
+
+
+def bert(directory: pathlib.Path) -> Any:
+    """A cased-down WordPiece vocabulary; KerasHub's layout says all of it."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokens = [*special, *_WORDS, *_LETTERS, *("##" + letter for letter in _LETTERS), ",", "!"]
+    (directory / "vocab.txt").write_text("\n".join(tokens) + "\n")
+    settings = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 24}
+    (directory / "tokenizer_config.json").write_text(json.dumps(settings))
+    return transformers.BertConfig(vocab_size=len(tokens), **_SIZES)
+
+
+def modernbert(directory: pathlib.Path) -> Any:
+    """Byte-level BPE, and pooling by the mean, which `hub_tasks.json` must say."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    merges = [("g", "o"), ("go", "o"), ("goo", "d"), ("b", "a"), ("ba", "d")]
+    tokens = [*special, *sorted(pre_tokenizers.ByteLevel.alphabet()), *map("".join, merges)]
+    ids = {token: i for i, token in enumerate(tokens)}
+    rust = tokenizers.Tokenizer(models.BPE(ids, merges))
+    rust.normalizer = normalizers.NFC()
+    rust.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    rust.decoder = decoders.ByteLevel()
+    rust.add_special_tokens([AddedToken(token, special=True) for token in special])
+    rust.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B [SEP]",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    roles = {
+        f"{role}_token": token
+        for role, token in zip(("pad", "unk", "cls", "sep", "mask"), special, strict=True)
+    }
+    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=rust, model_max_length=24, **roles)
+    fast.save_pretrained(directory)
+    return transformers.ModernBertConfig(
+        vocab_size=len(tokens),
+        classifier_pooling="mean",
+        pad_token_id=0,
+        cls_token_id=2,
+        sep_token_id=3,
+        bos_token_id=2,
+        eos_token_id=3,
+        local_attention=4,
+        **{**_SIZES, "num_hidden_layers": 2},
+    )
+
+
+CASES: dict[str, tuple[Callable[[pathlib.Path], Any], str]] = {
+    "bert": (bert, "h5"),
+    "modernbert": (modernbert, "safetensors"),
+}
+
+
+def make(name: str, target: pathlib.Path) -> None:
+    """Writes one preset and what it must give."""
+    configure, weights_format = CASES[name]
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = pathlib.Path(folder)
+        config = configure(checkpoint)
+        torch.manual_seed(1)
+        model = transformers.AutoModelForSequenceClassification.from_config(config).eval()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+        model.save_pretrained(checkpoint)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
+        encoded = tokenizer(
+            TEXTS, padding=True, truncation=True, max_length=24, return_tensors="pt"
+        )
+        with torch.no_grad():
+            logits = model(**encoded).logits
+        clf = hub_tasks.TextClassifier.from_preset(checkpoint)
+        clf.save_to_preset(target, weights_format=weights_format)
+    record = {
+        "made_by": "tools/make_golden_presets.py",
+        "logits_by": f"transformers {transformers.__version__}, torch {torch.__version__}",
+        "preset_by": f"hub_tasks {hub_tasks.__version__}, schema {SCHEMA_VERSION}",
+        "labels": LABELS,
+        "texts": TEXTS,
+        "logits": logits.tolist(),
+    }
+    target.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def main() -> None:
+    """Makes the cases that the installed hub_tasks knows."""
+    for name in CASES:
+        target = GOLDEN / f"schema_{SCHEMA_VERSION}" / name
+        if target.exists():
+            print(f"{target} exists and stays as it is", file=sys.stderr)
+        elif name in hub_tasks.families.FAMILIES:
+            make(name, target)
+
+
+if __name__ == "__main__":
+    main()
