@@ -1,59 +1,17 @@
 """hub_tasks: classify text with Keras 3 on JAX, TensorFlow and PyTorch."""
-# ruff: noqa: E402, I001 - the backend is chosen before anything imports Keras
+# ruff: noqa: F403, F405 - the public names are imported in names.py
 
-from hub_tasks.keras_backend import choose_backend
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-choose_backend()
-
-from hub_tasks.backbones import Backbone
-from hub_tasks.presets import list_presets
-from hub_tasks.tasks import Prediction, TextClassifier, TextClassifierPreprocessor
-from hub_tasks.tasks.named import (
-    AlbertBackbone,
-    AlbertTextClassifier,
-    AlbertTextClassifierPreprocessor,
-    AlbertTokenizer,
-    BertBackbone,
-    BertTextClassifier,
-    BertTextClassifierPreprocessor,
-    BertTokenizer,
-    DebertaV3Backbone,
-    DebertaV3TextClassifier,
-    DebertaV3TextClassifierPreprocessor,
-    DebertaV3Tokenizer,
-    DistilBertBackbone,
-    DistilBertTextClassifier,
-    DistilBertTextClassifierPreprocessor,
-    DistilBertTokenizer,
-    ElectraBackbone,
-    ElectraTextClassifier,
-    ElectraTextClassifierPreprocessor,
-    ElectraTokenizer,
-    MPNetBackbone,
-    MPNetTextClassifier,
-    MPNetTextClassifierPreprocessor,
-    MPNetTokenizer,
-    MobileBertBackbone,
-    MobileBertTextClassifier,
-    MobileBertTextClassifierPreprocessor,
-    MobileBertTokenizer,
-    ModernBertBackbone,
-    ModernBertTextClassifier,
-    ModernBertTextClassifierPreprocessor,
-    ModernBertTokenizer,
-    RobertaBackbone,
-    RobertaTextClassifier,
-    RobertaTextClassifierPreprocessor,
-    RobertaTokenizer,
-    XLMRobertaBackbone,
-    XLMRobertaTextClassifier,
-    XLMRobertaTextClassifierPreprocessor,
-    XLMRobertaTokenizer,
-)
-from hub_tasks.tokenizers import Tokenizer
-from hub_tasks.export import save_to_transformers
-from hub_tasks.presets.upload import upload_preset
 from hub_tasks.version import __version__
+
+# All at once, so that Keras knows the classes of a model that it loads. The command alone
+# waits: most of its verbs need no Keras, whose import takes seconds.
+if TYPE_CHECKING or Path(sys.argv[0] if sys.argv else "").stem != "hub-tasks":
+    from hub_tasks.names import *
 
 __all__ = [
     "AlbertBackbone",
@@ -105,4 +63,11 @@ __all__ = [
     "list_presets",
     "save_to_transformers",
     "upload_preset",
+    "write_model_card",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.names"), name)

@@ -55,3 +55,10 @@ def shorten(value: object) -> str:
     """A one-line `repr` of at most 120 characters."""
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def printable(text: str) -> str:
+    """A text on one line, with escape codes and all else that cannot be printed spelt out."""
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )

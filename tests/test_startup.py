@@ -55,6 +55,38 @@ def test_import_adds_little_time_memory_and_no_backend_to_keras():
     assert not new & HEAVY
 
 
+def test_looking_at_a_preset_needs_no_keras():
+    code = """
+import importlib.util, sys
+real = importlib.util.find_spec
+backends = ("jax", "tensorflow", "torch")
+importlib.util.find_spec = lambda name, *a: None if name in backends else real(name, *a)
+sys.argv = ["/bin/hub-tasks", "inspect", "bert_tiny_en_sentiment"]
+from hub_tasks.cli import main
+status = main()
+print(status, sorted({"keras", *backends} & set(sys.modules)))
+"""
+    assert python(code, KERAS_BACKEND="") == "0 []"
+
+
+def test_the_command_has_all_names_when_it_needs_them():
+    code = """
+import sys
+sys.argv = ["hub-tasks.exe"]
+import hub_tasks
+print("keras" in sys.modules, hub_tasks.TextClassifier.__name__, "keras" in sys.modules)
+"""
+    assert python(code, KERAS_BACKEND="jax") == "False TextClassifier True"
+
+
+def test_keras_knows_the_classes_once_hub_tasks_is_imported():
+    code = """
+import hub_tasks, keras
+print(keras.saving.get_registered_object("hub_tasks>BertTextClassifier").__name__)
+"""
+    assert python(code, KERAS_BACKEND="jax") == "BertTextClassifier"
+
+
 def test_classifying_imports_no_other_backend():
     code = """
 import sys, keras

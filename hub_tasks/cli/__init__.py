@@ -6,7 +6,7 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 
-from hub_tasks.errors import HubTasksError
+from hub_tasks.errors import HubTasksError, printable
 from hub_tasks.version import __version__
 
 
@@ -14,7 +14,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb; returns the exit status.
 
     A verb is a module of this folder with `HELP`, `add_arguments(parser)` and
-    `run(arguments)`. It imports what is heavy inside `run`.
+    `run(arguments)`. It imports what is heavy inside `run`. Names of what is no verb begin
+    with `_`.
     """
     parser = argparse.ArgumentParser(
         prog="hub-tasks", description="Load, fine-tune, use and publish text classifiers."
@@ -22,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for module in pkgutil.iter_modules(__path__):
+        if module.name.startswith("_"):
+            continue
         verb = importlib.import_module(f"{__name__}.{module.name}")
         sub = verbs.add_parser(module.name, help=verb.HELP, description=verb.HELP)
         verb.add_arguments(sub)
@@ -30,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return chosen.run(chosen)
     except HubTasksError as error:
-        print(f"hub-tasks: {error}", file=sys.stderr)
+        lines = map(printable, str(error).splitlines())
+        print("hub-tasks: " + "\n".join(lines), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

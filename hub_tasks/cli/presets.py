@@ -5,6 +5,7 @@ import re
 import sys
 from typing import Any
 
+from hub_tasks.cli._tables import details
 from hub_tasks.errors import received
 from hub_tasks.families import FAMILIES
 from hub_tasks.presets.catalogue import MULTI, TASKS, PresetRecord, list_presets
@@ -105,8 +106,6 @@ def _table(records: list[PresetRecord]) -> Any:
 
 
 def _details(record: PresetRecord) -> Any:
-    from rich.table import Table
-
     entries = {
         "name": record.id,
         "description": record.description,
@@ -121,10 +120,4 @@ def _details(record: PresetRecord) -> Any:
         "handle": record.address,
         "version": record.version,
     }
-    table = Table(show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in entries.items():
-        if value:
-            table.add_row(name, value)
-    return table
+    return details(entries)

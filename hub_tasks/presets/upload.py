@@ -1,84 +1,143 @@
-"""Publishing a preset on a hub."""
+"""Publishing a preset on a hub: copied, checked, and sent from the copy that was checked."""
 
 import os
 import re
-import shutil
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from hub_tasks.errors import PresetNotFoundError, PresetSaveError, received
+from hub_tasks.errors import PresetError, PresetNotFoundError, PresetSaveError, received
 from hub_tasks.presets.files import KNOWN, README, PresetFiles
-from hub_tasks.presets.formats import read_files
+from hub_tasks.presets.listing import FileEntry, entry, own_names
+from hub_tasks.presets.soundness import check_preset
 from hub_tasks.presets.sources import hugging_face, kaggle, local
 from hub_tasks.presets.sources._failures import reason
 
+_QUERY = re.compile(r"(?<=[?])[^\s'\"]+")  # of an address: it may be a signature
 
-def upload_preset(handle: str, preset_dir: str | os.PathLike[str]) -> None:
-    """Publishes a preset directory; only the files of a preset are sent.
+
+def upload_preset(handle: str, preset_dir: str | os.PathLike[str]) -> str:
+    """Publishes a preset directory.
+
+    The preset is read first, every weight included, and nothing is sent unless all of it is
+    sound. Only a preset's own files and its README are sent: on Hugging Face as one commit,
+    which also removes what an older preset left there, and leaves a README that is there as
+    it is; on Kaggle as a new version.
 
     Args:
-        handle: `"hf://org/model"` or `"kaggle://org/model/keras/variant"`.
-        preset_dir: a directory written by `save_to_preset`.
+        handle: `"hf://org/model"` or `"kaggle://org/model/keras/variant"`; made where it does
+            not exist.
+        preset_dir: a directory written by `save_to_preset` or `save_to_transformers`.
+
+    Returns:
+        The handle for `from_preset`, on Hugging Face with the commit.
 
     Raises:
-        PresetError: the handle is of no accepted form, or the directory does not hold a
-            preset that reads without an error; then nothing is sent.
+        PresetNotFoundError: the handle is of no accepted form.
+        PresetSaveError: the directory holds no sound preset, or the hub refuses it.
 
     Example:
 
     ```python
     clf.save_to_preset("./my_preset")
+    hub_tasks.write_model_card("./my_preset", handle="hf://me/my_preset", license="mit")
     hub_tasks.upload_preset("hf://me/my_preset", "./my_preset")
     ```
     """
-    files = local.fetch(os.fspath(preset_dir))
-    read_files(files)
-    if hugging_face.HANDLE.fullmatch(str(handle)) and "@" not in handle:
-        _to_hugging_face(handle.removeprefix("hf://"), files)
-    elif kaggle.HANDLE.fullmatch(str(handle)):
-        _to_kaggle(handle.removeprefix("kaggle://"), files)
-    else:
-        raise PresetNotFoundError(
-            "A preset is published to 'hf://org/model' or 'kaggle://org/model/keras/variant'. "
-            f"{received(handle=handle)}"
-        )
+    send = _sender(handle)
+    with tempfile.TemporaryDirectory() as directory:
+        with _checked(handle):
+            original = local.fetch(os.fspath(preset_dir))
+            for name in own_names(original):
+                target = Path(directory, name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with open(target, "xb") as file:
+                    entry(original, name, copy=file)
+            copy = PresetFiles(directory, original.handle)
+            check_preset(copy)
+        return send(handle, copy)
 
 
-def _to_hugging_face(repository: str, files: PresetFiles) -> None:
-    """All files in one commit."""
-    from huggingface_hub import CommitOperationAdd, HfApi
+def files_to_upload(handle: str, preset_dir: str | os.PathLike[str]) -> list[FileEntry]:
+    """What `upload_preset` would send, after the same checks; no connection is opened."""
+    _sender(handle)
+    with _checked(handle):
+        files = local.fetch(os.fspath(preset_dir))
+        check_preset(files)
+        return [entry(files, name) for name in own_names(files)]
 
-    api = HfApi()
-    names = _checked_names(files)
-    operations = [CommitOperationAdd(name, str(files.directory / name)) for name in names]
+
+def _sender(handle: str) -> Callable[[str, PresetFiles], str]:
+    if isinstance(handle, str) and ".." not in handle:
+        if hugging_face.HANDLE.fullmatch(handle) and "/" in handle[5:] and "@" not in handle:
+            return _to_hugging_face
+        if kaggle.HANDLE.fullmatch(handle):
+            return _to_kaggle
+    raise PresetNotFoundError(
+        "A preset is published to 'hf://org/model' or 'kaggle://org/model/keras/variant'. "
+        f"{received(handle=handle)}"
+    )
+
+
+@contextmanager
+def _checked(handle: str) -> Iterator[None]:
     try:
+        yield
+    except (PresetError, OSError) as error:
+        raise PresetSaveError(f"Nothing was sent to {handle}: {error}") from error
+
+
+def _to_hugging_face(handle: str, files: PresetFiles) -> str:
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
+
+    api, repository, names = HfApi(), handle.removeprefix("hf://"), own_names(files)
+    with _sent_as_a_whole(handle, lambda: [get_token()]):
         api.create_repo(repository, exist_ok=True)
-        if README in names and api.file_exists(repository, README):
-            operations = [o for o in operations if o.path_in_repo != README]
-        api.create_commit(repository, operations, commit_message="Upload preset with hub_tasks")
-    except hugging_face.failures() as error:
-        raise PresetSaveError(f"hf://{repository} was not changed: {reason(error)}") from error
+        found = api.model_info(repository)
+        there = {sibling.rfilename for sibling in found.siblings or ()}
+        if README.lower() in map(str.lower, there):
+            names = [name for name in names if name != README]
+        added = [CommitOperationAdd(name, str(files.directory / name)) for name in names]
+        # Reading refuses a directory that mixes two presets.
+        stale = [CommitOperationDelete(name) for name in KNOWN if name in there - {*names}]
+        commit = api.create_commit(
+            repository,
+            [*added, *stale],
+            commit_message="Upload preset with hub_tasks",
+            parent_commit=found.sha,  # a README that appears meanwhile is not overwritten either
+        )
+    return f"{handle}@{commit.oid}"
 
 
-def _to_kaggle(handle: str, files: PresetFiles) -> None:
-    """From a copy that holds the preset's files alone: the client sends whole directories."""
+def _to_kaggle(handle: str, files: PresetFiles) -> str:
     import kagglehub
+    from kagglehub.config import get_kaggle_credentials
 
-    with tempfile.TemporaryDirectory() as copy:
-        for name in _checked_names(files):
-            target = Path(copy, name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with files.open(name) as source, open(target, "xb") as file:
-                shutil.copyfileobj(source, file)
-        try:
-            kagglehub.model_upload(re.sub(r"/\d+$", "", handle), copy)
-        except kaggle.failures() as error:
-            raise PresetSaveError(f"kaggle://{handle} was not changed: {reason(error)}") from error
+    def secrets() -> list[str | None]:
+        found = get_kaggle_credentials()
+        return [found.key, found.api_key] if found else []
+
+    variant = re.sub(r"/\d+$", "", handle)
+    with _sent_as_a_whole(variant, secrets):
+        kagglehub.model_upload(variant.removeprefix("kaggle://"), str(files.directory))
+    return variant
 
 
-def _checked_names(files: PresetFiles) -> list[str]:
-    """The files to send, each of which opens as a regular file of the preset."""
-    names = files.present((*KNOWN, README))
-    for name in names:
-        files.open(name).close()
-    return names
+@contextmanager
+def _sent_as_a_whole(handle: str, secrets: Callable[[], list[str | None]]) -> Iterator[None]:
+    """One error for all that clients raise, of which no secret is part, nor is its cause."""
+    hidden: list[str] = []
+    try:
+        hidden += filter(None, secrets())
+        yield
+    except Exception as error:
+        # huggingface_hub puts a RuntimeError around what a storage behind the hub answered.
+        cause = error.__cause__ if isinstance(error, RuntimeError) else None
+        told = " ".join(_QUERY.sub("...", reason(one)) for one in (error, cause) if one)
+        for secret in hidden:
+            told = told.replace(secret, "...")
+        raise PresetSaveError(
+            f"Not published: {told} What {handle} holds is what it held before, or, where the "
+            f"connection broke at the very end, the whole new preset."
+        ) from None

@@ -64,15 +64,33 @@ class Weights:
                 one message), of a type that is not a float, or with NaN or infinity.
         """
         with self.open() as file:
-            present = file.shapes
-            wanted = [tensor for tensor in self.tensors(present) if tensor.ours in shapes]
-            names = {n: self.rename(n, present) for t in wanted for n in t.names}
-            absent = self._absent_optional(wanted, names, present)
-            wanted = [tensor for tensor in wanted if tensor.ours not in absent]
-            self._check(file, wanted, names, shapes)
+            wanted, names = self._wanted(file, shapes)
             for tensor in wanted:
                 pieces = [self._finite(file, names[name]) for name in tensor.names]
                 yield tensor.ours, tensor.decode(pieces, shapes[tensor.ours])
+
+    def stored(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.dtype]:
+        """The types of what the file stores for the variables in `shapes`; no tensor is read.
+
+        Raises:
+            PresetWeightsError: as in `read`, but for numbers that are not finite.
+        """
+        with self.open() as file:
+            wanted, names = self._wanted(file, shapes)
+            implied = np.dtype("float32")  # of what a file has no tensors for
+            return {t.ours: file.dtype(names[t.names[0]]) if t.names else implied for t in wanted}
+
+    def _wanted(
+        self, file: TensorFile, shapes: Mapping[str, tuple[int, ...]]
+    ) -> tuple[list[Tensor], dict[str, str]]:
+        """The tensors for `shapes` that the file has, checked, and their names in it."""
+        present = file.shapes
+        wanted = [tensor for tensor in self.tensors(present) if tensor.ours in shapes]
+        names = {n: self.rename(n, present) for t in wanted for n in t.names}
+        absent = self._absent_optional(wanted, names, present)
+        wanted = [tensor for tensor in wanted if tensor.ours not in absent]
+        self._check(file, wanted, names, shapes)
+        return wanted, names
 
     def _absent_optional(
         self, wanted: list[Tensor], names: Mapping[str, str], present: Mapping[str, object]
@@ -157,16 +175,26 @@ class WholeFile:
                 f"configuration asks for. {received(**config)}"
             )
 
+    def stored(self, shapes: object = None) -> dict[str, np.dtype]:
+        """Tensor -> stored type."""
+        with self.tensors(self.open(), self.where) as file:
+            return {name: file.dtype(name) for name in file.shapes}
+
+    def parameters(self) -> int:
+        """The number of parameters."""
+        with self.tensors(self.open(), self.where) as file:
+            return sum(map(prod, file.shapes.values()))
+
     @contextmanager
-    def checked(self, shapes: Collection[tuple[int, ...]]) -> Iterator[str]:
-        """The path of a private copy, whose tensors are finite floats of these shapes."""
+    def checked(self, shapes: Collection[tuple[int, ...]] | None = None) -> Iterator[str]:
+        """The path of a private copy, whose tensors are finite floats, of these shapes if known."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "model.weights.h5")
             with self.open() as source, open(path, "xb") as copy:
                 shutil.copyfileobj(source, copy)
             with self.tensors(open(path, "rb"), self.where) as file:
                 found = {name: s for name, s in file.shapes.items() if _SEEDS not in name}
-                if sorted(found.values()) != sorted(shapes):
+                if shapes is not None and sorted(found.values()) != sorted(shapes):
                     raise PresetWeightsError(
                         f"{self.where} does not fit the configuration of the model: it holds "
                         f"{len(found)} tensors with {sum(map(prod, found.values())):,} numbers; "

@@ -1,23 +1,31 @@
-"""Hubs: the real Hugging Face client against a server on this machine."""
+"""Hubs: the real clients against servers on this machine."""
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
-import kagglehub
+import numpy as np
 import pytest
 
-from hub_tasks.errors import PresetError, PresetNotFoundError, PresetSaveError, UnsafePresetError
+from hub_tasks.errors import PresetNotFoundError, PresetSaveError
+from hub_tasks.presets import upload
 from hub_tasks.presets.files import KNOWN
-from hub_tasks.presets.upload import upload_preset
-from tests.checks.hub_server import COMMIT, hub_server
+from hub_tasks.presets.upload import files_to_upload, upload_preset
+from tests.checks.broken_presets import edit_hdf5, put, sign
+from tests.checks.hub_server import COMMIT
+from tests.checks.kaggle_uploads import kaggle_server
+from tests.checks.upload_server import upload_server
 
 # The client reads its settings when it is imported, hence a process of its own.
 RUN = """
-import json, sys
+import json, sys, traceback
+from dataclasses import asdict
 from hub_tasks.errors import PresetError
+from hub_tasks.presets.description import describe
 from hub_tasks.presets.sources import resolve
 from hub_tasks.presets.formats import read_files
 from hub_tasks.presets.upload import upload_preset
@@ -30,12 +38,16 @@ def download(handle):
     return {"revision": files.revision, "text": str(files), "labels": data.head.labels,
             "kernel": kernel.tolist()}
 
+def look(handle):
+    return asdict(describe(handle))
+
 for line in sys.stdin:
     verb, *arguments = json.loads(line)
     try:
-        result = {"upload": upload_preset, "download": download}[verb](*arguments)
+        result = {"upload": upload_preset, "download": download, "look": look}[verb](*arguments)
     except PresetError as error:
-        result = {"error": type(error).__name__, "message": str(error)}
+        result = {"error": type(error).__name__, "message": str(error),
+                  "traceback": traceback.format_exc()}
     print("result", json.dumps(result), flush=True)
 """
 
@@ -43,7 +55,7 @@ for line in sys.stdin:
 @pytest.fixture(scope="module")
 def hub_and_client(tmp_path_factory):
     directory = tmp_path_factory.mktemp("hub")
-    with hub_server() as server, open(directory / "log", "w+") as log:
+    with upload_server() as server, open(directory / "log", "w+") as log:
         settings = {
             "HF_ENDPOINT": server.url,
             "HF_HOME": str(directory),
@@ -71,6 +83,7 @@ def hub_and_client(tmp_path_factory):
             log.seek(0)
             pytest.fail(f"The client died:\n{log.read()[-3000:]}")
 
+        client.log = directory / "log"
         yield server, client
         process.stdin.close()
         process.wait(timeout=30)
@@ -124,32 +137,88 @@ def test_a_name_that_the_client_refuses_is_one_error(client):
     assert result["error"] == "PresetNotFoundError"
 
 
-def test_an_upload_is_one_commit_of_the_presets_files(client, server, signed_preset):
+def test_a_description_says_what_else_a_repository_holds(client, server, tiny):
+    server.hold("someone/tiny", {**content(tiny.keras), "evil.py": b"", "notes.txt": b""})
+    found = client("look", "hf://someone/tiny")
+    assert (found["revision"], found["family"], found["errors"]) == (COMMIT, "bert", [])
+    assert found["oddities"] == [
+        "The handle is not pinned: what it stands for can change. "
+        f"This one is hf://someone/tiny@{COMMIT}",
+        "evil.py is a program; it is never run.",
+        "Belong to no preset and are not read: notes.txt.",
+    ]
+    pinned = client("look", f"hf://someone/tiny@{COMMIT}")
+    assert pinned["oddities"] == found["oddities"][1:]
+
+
+def hold(server, files: dict[str, bytes]) -> None:
+    server.hold("someone/tiny", files)
+    server.blobs, server.blobs_left, server.parents = {}, 100, []
+
+
+def test_d08_an_upload_is_one_commit_of_the_presets_files(client, server, signed_preset):
     expected = {n: c for n, c in content(signed_preset).items() if n in KNOWN}
     (signed_preset / "README.md").write_text("# Mine")
     add_foreign_files(signed_preset)
-    server.hold("someone/new", {})
-    assert client("upload", "hf://someone/new", signed_preset) is None
-    assert server.commits == [{**expected, "README.md": b"# Mine"}]
+    before = content(signed_preset)
+    hold(server, {".gitattributes": b"*.h5"})
+    address = client("upload", "hf://someone/tiny", signed_preset)
+    assert address == f"hf://someone/tiny@{COMMIT}"
+    assert server.commits == [{**expected, "README.md": b"# Mine", ".gitattributes": b"*.h5"}]
+    assert server.parents == [COMMIT]
+    assert content(signed_preset) == before
+    assert client("download", address)["labels"] == ["negative", "positive"]
 
 
-def test_an_upload_leaves_a_readme_that_is_there(client, server, signed_preset):
+@pytest.mark.parametrize("name", ["README.md", "readme.md"])
+def test_d09_an_upload_leaves_a_readme_that_is_there(name, client, server, signed_preset):
     (signed_preset / "README.md").write_text("# Mine")
-    server.hold("someone/old", {"README.md": b"# Theirs"})
-    assert client("upload", "hf://someone/old", signed_preset) is None
-    assert len(server.commits) == 1
-    assert "README.md" not in server.commits[0]
-    assert "config.json" in server.commits[0]
+    hold(server, {name: b"# Theirs"})
+    client("upload", "hf://someone/tiny", signed_preset)
+    [commit] = server.commits
+    assert {n: c for n, c in commit.items() if "readme" in n.lower()} == {name: b"# Theirs"}
+    assert "config.json" in commit
+    assert (signed_preset / "README.md").read_text() == "# Mine"
 
 
-@pytest.mark.parametrize("status", [403, 0])
-def test_an_upload_that_is_refused_is_one_error(status, client, server, tiny):
-    server.hold("someone/else", {})
-    server.status = status
-    result = client("upload", "hf://someone/else", tiny.keras)
+def test_what_an_older_preset_left_is_removed_and_nothing_else(client, server, signed_preset):
+    older = ("model.safetensors", "assets/tokenizer/merges.txt", "README.md", "notes.txt")
+    hold(server, dict.fromkeys(older, b"older"))
+    client("upload", "hf://someone/tiny", signed_preset)
+    [commit] = server.commits
+    assert {"README.md", "notes.txt"} | content(signed_preset).keys() == commit.keys()
+
+
+def test_d11_an_upload_that_breaks_off_changes_nothing(client, server, signed_preset):
+    hold(server, {"config.json": b"older"})
+    server.blobs_left = 1
+    result = client("upload", "hf://someone/tiny", signed_preset)
     assert result["error"] == "PresetSaveError"
-    assert "hf://someone/else was not changed" in result["message"]
+    assert len(server.blobs) == 1
     assert server.commits == []
+    assert server.files == {"config.json": b"older"}
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500, 0])
+def test_an_upload_that_is_refused_is_one_error(status, client, server, tiny):
+    hold(server, {})
+    server.status = status
+    result = client("upload", "hf://someone/tiny", tiny.keras)
+    assert result["error"] == "PresetSaveError"
+    assert "What hf://someone/tiny holds is what it held before" in result["message"]
+    assert server.commits == []
+
+
+def test_d12_no_error_repeats_the_token(client, server, signed_preset):
+    """`client` looks for the token in all that it reads, the traceback included."""
+    hold(server, {})
+    server.blobs_left = 0
+    result = client("upload", "hf://someone/tiny", signed_preset)
+    assert "Traceback" in result["traceback"]
+    assert "X-Signature=" not in result["traceback"]
+    logged = client.log.read_text()
+    assert "hf_secret" not in logged
+    assert "weights.h5" in logged  # what is looked through is what the client logs
 
 
 def empty(preset: Path) -> None:
@@ -162,57 +231,151 @@ def damage(preset: Path) -> None:
     (preset / "config.json").write_text("{")
 
 
-def link_out(preset: Path) -> None:
-    (preset / "README.md").symlink_to("/etc/passwd")
+def change_a_bit(preset: Path) -> None:
+    data = bytearray((preset / "model.weights.h5").read_bytes())
+    data[-1] ^= 1
+    (preset / "model.weights.h5").write_bytes(data)
 
 
-REFUSED = {
-    "no preset": (empty, PresetNotFoundError),
-    "damaged": (damage, PresetError),
-    "a link out": (link_out, UnsafePresetError),
+def signed_values(name: str, value: object):
+    """Puts a value into a tensor and brings the digests up to date."""
+
+    def change(preset: Path) -> None:
+        file, _, tensor = name.partition(":")
+
+        def set_value(weights) -> None:
+            array = weights[tensor][()]
+            del weights[tensor]
+            weights[tensor] = value(array)
+
+        edit_hdf5(preset / file, set_value)
+        sign(preset)
+
+    return change
+
+
+def not_finite(array: np.ndarray) -> np.ndarray:
+    array[-1] = np.nan
+    return array
+
+
+def drop_a_token(preset: Path) -> None:
+    path = preset / "assets/tokenizer/vocabulary.txt"
+    path.write_text(path.read_text().replace("[SEP]\n", ""))
+    sign(preset)
+
+
+def small_embedding(preset: Path) -> None:
+    put(preset / "config.json", "/config/vocabulary_size", 20)
+    sign(preset)
+
+
+def linked(name: str):
+    def change(preset: Path) -> None:
+        (preset / name).unlink(missing_ok=True)
+        (preset / name).symlink_to("/etc/passwd")
+
+    return change
+
+
+D10 = {
+    "no preset": (empty, "is no preset"),
+    "no directory": (lambda preset: preset.rename(preset.with_name("gone")), "is a directory"),
+    "damaged": (damage, "hub_tasks.json records"),
+    "a changed bit": (change_a_bit, "hub_tasks.json records"),
+    "NaN in the encoder": (
+        signed_values("model.weights.h5:layers/dense/vars/0", not_finite),
+        "dense/vars/0 holds NaN",
+    ),
+    "NaN in the head": (
+        signed_values("task.weights.h5:layers/dense/vars/1", not_finite),
+        "dense/vars/1 holds NaN",
+    ),
+    "a shape": (
+        signed_values("model.weights.h5:layers/dense/vars/0", lambda array: array[:-1]),
+        r"expected shape \(8, 8\), got \(7, 8\)",
+    ),
+    "a token": (drop_a_token, r"lacks the special tokens \[SEP\]"),
+    "more tokens than rows": (small_embedding, "the embedding only 20 rows"),
+    "weights that link out": (linked("model.weights.h5"), "is a symbolic link"),
+    "a readme that links out": (linked("README.md"), "is a symbolic link"),
 }
 
 
-@pytest.mark.parametrize("handle", ["hf://a/b", "kaggle://a/b/keras/c"])
-@pytest.mark.parametrize(("change", "error"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_preset_is_refused_before_any_connection(
-    change, error, handle, signed_preset, monkeypatch
-):
+@pytest.fixture
+def no_connection(monkeypatch):
     def connect(*arguments):
         pytest.fail("a connection was opened")
 
     monkeypatch.setattr("socket.socket.connect", connect)
     monkeypatch.setattr("socket.getaddrinfo", connect)
+
+
+@pytest.mark.parametrize("handle", ["hf://a/b", "kaggle://a/b/keras/c"])
+@pytest.mark.parametrize(("change", "message"), D10.values(), ids=D10)
+def test_d10_what_is_not_sound_is_refused_before_any_connection(
+    change, message, handle, signed_preset, no_connection
+):
     change(signed_preset)
-    with pytest.raises(error):
-        upload_preset(handle, signed_preset)
+    for action in (upload_preset, files_to_upload):
+        with pytest.raises(PresetSaveError, match=message) as caught:
+            action(handle, signed_preset)
+        assert f"Nothing was sent to {handle}" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "handle",
-    ["", "a/b", "./b", "hf://", "hf://a/b@main", "kaggle://a/b", "gs://a/b", "http://a/b", 3, None],
-    ids=repr,
-)
+@pytest.mark.parametrize("kind", ["keras", "transformers"])
+def test_a_plan_is_what_would_be_sent(kind, tiny, no_connection):
+    directory = getattr(tiny, kind)
+    planned = files_to_upload("hf://a/b", directory)
+    assert {entry.name for entry in planned} == content(directory).keys()
+    for entry in planned:
+        data = content(directory)[entry.name]
+        assert (entry.size, entry.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+HANDLES = ["", "a/b", "./b", "hf://", "hf://b", "hf://a/b@main", "hf://a/..", "kaggle://a/b"]
+
+
+@pytest.mark.parametrize("handle", [*HANDLES, "gs://a/b", "http://a/b", 3, None], ids=repr)
 def test_handles_that_nothing_is_published_to(handle, tiny):
     with pytest.raises(PresetNotFoundError, match="'hf://org/model' or 'kaggle://org/model/keras"):
         upload_preset(handle, tiny.keras)
 
 
-def test_kaggle_gets_the_presets_files_alone(signed_preset, monkeypatch):
+@pytest.fixture
+def kaggle(monkeypatch):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "kaggle_secret")
+    with kaggle_server(monkeypatch) as server:
+        yield server
+
+
+def test_kaggle_gets_the_presets_files_alone(signed_preset, kaggle):
     expected = content(signed_preset)
     add_foreign_files(signed_preset)
-    sent = {}
-    monkeypatch.setattr(
-        kagglehub, "model_upload", lambda handle, path: sent.update({handle: content(Path(path))})
-    )
-    upload_preset("kaggle://me/tiny/keras/base/3", signed_preset)
-    assert sent == {"me/tiny/keras/base": expected}
+    address = upload_preset("kaggle://me/tiny/keras/base/3", signed_preset)
+    assert address == "kaggle://me/tiny/keras/base"
+    assert kaggle.versions == [("me/tiny/keras/base", expected)]
+    upload_preset("kaggle://me/tiny/keras/base", signed_preset)
+    assert kaggle.versions[1] == kaggle.versions[0]
 
 
-def test_kaggles_refusal_is_one_error(signed_preset, monkeypatch):
-    def refuse(handle, path):
-        raise kagglehub.exceptions.BackendError("quota\nmore")
+def test_d14_what_is_sent_is_what_was_checked(signed_preset, kaggle, monkeypatch):
+    expected = content(signed_preset)
+    check = upload.check_preset
 
-    monkeypatch.setattr(kagglehub, "model_upload", refuse)
-    with pytest.raises(PresetSaveError, match=r"not changed: quota$"):
+    def check_and_swap(files) -> None:
+        check(files)
+        (signed_preset / "model.weights.h5").write_bytes(b"swapped")
+
+    monkeypatch.setattr(upload, "check_preset", check_and_swap)
+    upload_preset("kaggle://me/tiny/keras/base", signed_preset)
+    assert kaggle.versions == [("me/tiny/keras/base", expected)]
+
+
+@pytest.mark.parametrize("step", ["GetModel", "StartBlobUpload", "blob", "CreateModelInstance"])
+def test_d11_d12_what_kaggle_refuses_is_one_error_without_the_token(step, signed_preset, kaggle):
+    kaggle.refuse = step
+    with pytest.raises(PresetSaveError, match=r"^Not published: ") as caught:
         upload_preset("kaggle://me/tiny/keras/base", signed_preset)
+    assert "kaggle_secret" not in "".join(traceback.format_exception(caught.value))
+    assert kaggle.versions == []

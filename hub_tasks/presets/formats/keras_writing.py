@@ -7,9 +7,9 @@ import datetime
 import json
 from collections.abc import Mapping
 from functools import partial
+from importlib.metadata import version as version_of
 from typing import Any
 
-import keras
 import numpy as np
 
 from hub_tasks.families import KERAS_HUB, Family
@@ -117,7 +117,7 @@ def _document(
 
 def _metadata(data: PresetData, version: str) -> dict[str, Any]:
     return {
-        "keras_version": keras.__version__,
+        "keras_version": version_of("keras"),
         "hub_tasks_version": version,
         "parameter_count": sum(int(np.prod(v.shape)) for v in data.weights.values()),
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
