@@ -18,10 +18,6 @@ demo: .venv-demo/ready
 
 test: lint test-backends test-startup test-no-tensorflow test-wheel
 
-# What is random and takes longer the more of it there is.
-fuzz: .venv/ready
-	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m fuzz
-
 # Side by side, since either job keeps one core busy; what measures time runs alone.
 test-backends: .venv/ready
 	$(MAKE) --jobs 2 --output-sync=target test-jax test-others
@@ -34,6 +30,13 @@ test-others: .venv/ready
 bench: .venv/ready
 	.venv/bin/python $(PIP) --editable '.[bench]'
 	.venv/bin/python tools/benchmark.py --data $(HUB_TASKS_DATA)
+
+# Reads presets changed at random; what it finds is kept in tests/trust/corpus.
+SECONDS ?= 600
+fuzz: .venv/ready
+	KERAS_BACKEND=torch .venv/bin/python -m tests.trust.fuzz --seconds $(SECONDS) \
+		$(if $(SEED),--seed $(SEED))
+	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m fuzz
 
 lint: .venv/ready
 	.venv/bin/ruff check .

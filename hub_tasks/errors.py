@@ -46,6 +46,18 @@ class DataError(HubTasksError, ValueError):
     """Texts, labels or weights are not of a documented form."""
 
 
+class NotFiniteError(HubTasksError, ArithmeticError):
+    """A model's numbers are NaN or infinite, so that nothing can be said of them."""
+
+
+class TrainingError(NotFiniteError):
+    """Training cannot go on: the loss is NaN or infinite."""
+
+
+class PredictionError(NotFiniteError):
+    """A model's outputs are NaN or infinite."""
+
+
 def received(**values: object) -> str:
     """Renders `Received: name=value, ...` with long values shortened and escaped."""
     return "Received: " + ", ".join(f"{name}={shorten(value)}" for name, value in values.items())

@@ -17,6 +17,7 @@ from hub_tasks.backbones.keras_hub import (
     written_by,
 )
 from hub_tasks.backbones.precision import auto_dtype
+from hub_tasks.backbones.size import random_state_kept_on_failure
 from hub_tasks.backbones.transformer import TransformerBackbone
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "find_class",
     "is_keras_hub",
     "outputs_for_some_tokens",
+    "random_state_kept_on_failure",
     "shapes",
     "values",
     "widened",

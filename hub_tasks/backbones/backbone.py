@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from hub_tasks import presets
+from hub_tasks.backbones.size import check_parameters
 from hub_tasks.errors import (
     PresetFormatError,
     PresetNotFoundError,
@@ -43,6 +44,8 @@ class Backbone(keras.Model):
         preset: str | os.PathLike[str],
         load_weights: bool = True,
         dtype: Any = None,
+        max_parameters: int | None = None,
+        allow_nonfinite: bool = False,
         **kwargs: Any,
     ) -> "Backbone":
         """Loads the backbone of a preset.
@@ -52,6 +55,9 @@ class Backbone(keras.Model):
             load_weights: False leaves the weights at random.
             dtype: a Keras dtype or dtype policy; "auto" for bfloat16 where this machine is
                 measured to be faster in it, else float32; None for Keras's current policy.
+            max_parameters: the most that a configuration may imply; by default as many as the
+                bytes of the preset's weights, which is four times what they fill in float32.
+            allow_nonfinite: whether weights that are NaN or infinite are loaded.
             **kwargs: entries of the configuration to override.
 
         Raises:
@@ -69,21 +75,33 @@ class Backbone(keras.Model):
                 f"{cls.__name__} cannot be loaded from a preset of the {data.family.title} family; "
                 f"use {data.family.prefix}Backbone. {received(preset=preset)}"
             )
-        return cls.from_data(data, load_weights=load_weights, dtype=dtype, **kwargs)
+        checks = {"max_parameters": max_parameters, "allow_nonfinite": allow_nonfinite}
+        return cls.from_data(data, load_weights=load_weights, dtype=dtype, **checks, **kwargs)
 
     @classmethod
     def from_data(
-        cls, data: presets.PresetData, load_weights: bool = True, dtype: Any = None, **kwargs: Any
+        cls,
+        data: presets.PresetData,
+        load_weights: bool = True,
+        dtype: Any = None,
+        max_parameters: int | None = None,
+        allow_nonfinite: bool = False,
+        **kwargs: Any,
     ) -> "Backbone":
-        """Builds the backbone that neutral data describes."""
+        """Builds the backbone that neutral data describes; arguments as in `from_preset`."""
+        source = data.source.handle if data.source else None
         if data.backbone is None:
-            source = data.source.handle if data.source else None
             raise PresetNotFoundError(f"The preset has no backbone. {received(preset=source)}")
+        build = BACKBONES[data.family.name]
+        if load_weights:
+            data.weights.check_count()
+        check_parameters(data, max_parameters)
         with to_be_loaded() if load_weights else contextlib.nullcontext():
-            backbone = BACKBONES[data.family.name](**{**data.backbone, **kwargs}, dtype=dtype)
+            backbone = build(**{**data.backbone, **kwargs}, dtype=dtype)
         if load_weights:
             wanted = shapes(backbone.weights)
-            absent = wanted.keys() - assign(backbone.weights, data.weights.read(wanted))
+            tensors = data.weights.read(wanted, allow_nonfinite)
+            absent = wanted.keys() - assign(backbone.weights, tensors)
             if absent:
                 draw(variable for variable in backbone.weights if variable.path in absent)
                 warnings.warn(

@@ -139,7 +139,13 @@ class KerasHubBackbone(Backbone):
 
     @classmethod
     def from_data(
-        cls, data: presets.PresetData, load_weights: bool = True, dtype: Any = None, **kwargs: Any
+        cls,
+        data: presets.PresetData,
+        load_weights: bool = True,
+        dtype: Any = None,
+        max_parameters: int | None = None,
+        allow_nonfinite: bool = False,
+        **kwargs: Any,
     ) -> "KerasHubBackbone":
         """Builds KerasHub's backbone from plain data; Keras's deserialiser has no part in it."""
         if data.backbone is None:
@@ -148,7 +154,7 @@ class KerasHubBackbone(Backbone):
             )
         config = {**data.backbone, **kwargs}
         made_by = find_class(config.pop("class_name"), "Backbone")
-        if load_weights:
+        if load_weights and max_parameters is None:
             data.weights.check_sizes(config)
         if dtype == "auto":
             sizes = ("hidden_dim", "intermediate_dim", "num_heads")
@@ -157,7 +163,8 @@ class KerasHubBackbone(Backbone):
         backbone = build(made_by, config, dtype=dtype)
         bridge = cls(backbone)
         if load_weights:
-            with data.weights.checked([tuple(v.shape) for v in backbone.weights]) as path:
+            wanted = [tuple(variable.shape) for variable in backbone.weights]
+            with data.weights.checked(wanted, allow_nonfinite) as path:
                 backbone.load_weights(path)
         return bridge
 

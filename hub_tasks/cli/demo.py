@@ -100,7 +100,7 @@ def _fine_tune(console: Any, save: str | None) -> bool:
         f"on, {len(intents)} intents, backend {keras.backend.backend()}."
     )
     keras.utils.set_random_seed(0)
-    clf = hub_tasks.TextClassifier.from_preset(_PRESET, labels=intents)
+    clf = hub_tasks.TextClassifier.from_preset(_PRESET, labels=intents, load_task_weights=False)
     clf.fit(*corpus["train"], batch_size=16, epochs=_EPOCHS, verbose=0, callbacks=[_Progress()])
     texts, truth = corpus["test"]
     predictions = clf.classify(texts)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from hub_tasks.families import Family
-from hub_tasks.presets.weights import Weights, WholeFile
+from hub_tasks.presets.weights import Weights
+from hub_tasks.presets.whole_file import WholeFile
 
 
 @dataclass(frozen=True)

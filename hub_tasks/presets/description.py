@@ -22,7 +22,7 @@ from hub_tasks.presets.shapes import count, data_shapes
 from hub_tasks.presets.soundness import misfits
 from hub_tasks.presets.sources import hugging_face, resolve
 from hub_tasks.presets.strict_json import read_json
-from hub_tasks.presets.weights import WholeFile
+from hub_tasks.presets.whole_file import WholeFile
 
 Result = TypeVar("Result")
 _PICKLES = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".pickle", ".pkl", ".pt", ".pth"}

@@ -155,6 +155,13 @@ class PresetFiles:
             raise UnsafePresetError(f"{name} of preset {self} is not a regular file.")
         return os.fdopen(descriptor, "rb")
 
+    def size(self, name: str) -> int | None:
+        """The bytes of a file; None where there is no such file."""
+        if not self.exists(name):
+            return None
+        with self.open(name) as file:
+            return file.seek(0, os.SEEK_END)
+
     def read(self, name: str, limit: int) -> bytes:
         """The bytes of a file of at most `limit` bytes."""
         with self.open(name) as file:

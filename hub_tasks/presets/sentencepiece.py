@@ -47,7 +47,7 @@ def read_model(data: bytes, where: str) -> SentencePieceModel:
     """
     try:
         model = _model(data)
-    except (ValueError, struct.error, IndexError) as error:
+    except (ValueError, KeyError, IndexError, struct.error) as error:
         raise PresetFormatError(f"{where} is not a SentencePiece model: {error}.") from None
     if model.algorithm not in (UNIGRAM, BPE):
         raise PresetFormatError(f"{where} is neither a Unigram nor a BPE model.")

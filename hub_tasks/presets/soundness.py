@@ -5,7 +5,7 @@ from hub_tasks.presets.data import PresetData
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.formats import read_files
 from hub_tasks.presets.shapes import data_shapes
-from hub_tasks.presets.weights import WholeFile
+from hub_tasks.presets.whole_file import WholeFile
 
 
 def check_preset(files: PresetFiles) -> PresetData:

@@ -9,6 +9,7 @@ from hub_tasks.errors import PresetFormatError, shorten
 from hub_tasks.presets.files import JSON_LIMIT, PresetFiles
 
 _MAX_DEPTH = 64
+_BYTES_A_BRACKET = 64  # an empty list takes 20 times the room of its two brackets
 # A string, closed or not, or a bracket; possessive, so that no text takes quadratic time.
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -22,16 +23,16 @@ def read_json(files: PresetFiles, name: str, limit: int = JSON_LIMIT) -> dict[st
             that is not finite, half a surrogate pair, or nesting deeper than 64.
     """
     where = f"{name} of preset {files}"
-    return parse_json(files.read(name, limit), where)
+    return parse_json(files.read(name, limit), where, limit)
 
 
-def parse_json(data: bytes, where: str) -> dict[str, Any]:
+def parse_json(data: bytes, where: str, limit: int = JSON_LIMIT) -> dict[str, Any]:
     """Parses the bytes of one JSON object; `where` names them in errors."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise PresetFormatError(f"{where} is not UTF-8.") from None
-    _check_depth(text, where)
+    _check_brackets(text, where, limit // _BYTES_A_BRACKET)
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -75,11 +76,14 @@ def is_text(value: str) -> bool:
     return True
 
 
-def _check_depth(text: str, where: str) -> None:
-    depth = 0
+def _check_brackets(text: str, where: str, most: int) -> None:
+    depth = count = 0
     for match in _BRACKETS.finditer(text):
         if match.group() in "[{":
             depth += 1
+            count += 1
+            if count > most:
+                raise PresetFormatError(f"{where} holds more than {most} lists and objects.")
             if depth > _MAX_DEPTH:
                 raise PresetFormatError(f"{where} nests deeper than {_MAX_DEPTH} levels.")
         elif match.group() in "]}":

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hub_tasks.errors import PresetFormatError, shorten
+from hub_tasks.errors import PresetFormatError, received, shorten
 from hub_tasks.families import Family
+from hub_tasks.presets import files as names
 from hub_tasks.presets.files import VOCABULARY_LIMIT, PresetFiles
 from hub_tasks.presets.sentencepiece import (
     BPE,
@@ -20,6 +21,18 @@ from hub_tasks.presets.sentencepiece import (
 from hub_tasks.presets.strict_json import is_text, read_json
 
 _MAX_TOKENS = 4_000_000
+_BYTES_A_TOKEN = 256  # in any file; the families here need 70 in the largest
+_FILES = (
+    names.TOKENIZER,
+    names.VOCABULARY,
+    names.BPE_VOCABULARY,
+    names.BPE_MERGES,
+    names.SENTENCEPIECE,
+    names.HF_VOCABULARY,
+    names.HF_BPE_VOCABULARY,
+    names.HF_BPE_MERGES,
+    *names.HF_SENTENCEPIECE,
+)
 _FAIRSEQ = ("<s>", "<pad>", "</s>", "<unk>")
 _IN_MODEL = ("<unk>", "<s>", "</s>")  # the first pieces of a model, for these
 
@@ -146,6 +159,30 @@ def vocabulary_problem(tokens: Sequence[str]) -> str | None:
             return f"has the token {shorten(token)} twice, in lines {first[token]} and {number}"
         first[token] = number
     return None
+
+
+def check_sizes(files: PresetFiles, rows: int) -> None:
+    """Refuses vocabulary files far larger than an embedding of so many rows has use for."""
+    most = names.JSON_LIMIT + _BYTES_A_TOKEN * rows
+    for name in files.present(_FILES):
+        size = files.size(name)
+        if size is not None and size > most:
+            raise PresetFormatError(
+                f"{name} of preset {files} is larger than {most} bytes, the most that is read for "
+                f"an embedding of {rows} rows. {received(bytes=size)}"
+            )
+
+
+def check_complete(tokens: int, rows: int, source: Any) -> None:
+    """Refuses a vocabulary that has lost tokens, where no digest would tell.
+
+    Embeddings have a few rows more than tokens where their size was rounded up.
+    """
+    if tokens < rows - max(rows // 100, 7):
+        raise PresetFormatError(
+            f"The vocabulary of preset {source} has {tokens} tokens for an embedding of {rows} "
+            f"rows (vocabulary_size in config.json): the file is cut short, or of another model."
+        )
 
 
 def _read_lines(files: PresetFiles, name: str) -> list[str]:

@@ -1,21 +1,17 @@
 """Weights between a file and our variables: exact names, exact shapes, finite numbers."""
 
-import shutil
-import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
-from pathlib import Path
-from typing import Any, BinaryIO, Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
-from hub_tasks.errors import PresetWeightsError, received
+from hub_tasks.errors import PresetWeightsError
 from hub_tasks.families import Dialect, Family, LayerRule, Tensor
+from hub_tasks.presets.files import PresetFiles
 
 _SHOWN = 20  # names that one message lists
-_SEEDS = "/seed_generator/"  # states of random numbers, which Keras may write beside weights
+_MOST_TIMES = 4  # a model of so many times the tensors of its file is not worth comparing
 
 
 class TensorFile(Protocol):
@@ -45,6 +41,7 @@ class Weights:
         rename: the name under which the rules know a tensor -> its name in the file.
         ignored: prefixes of names that may be left over.
         optional: our layers that may be missing as a whole.
+        size: the bytes of the file; None where there is no file.
     """
 
     open: Callable[[], TensorFile]
@@ -52,12 +49,44 @@ class Weights:
     rename: Callable[[str, Mapping[str, object]], str] = field(default=lambda name, _: name)
     ignored: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    size: Callable[[], int | None] = lambda: None
 
-    def read(self, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, np.ndarray]]:
+    def stored_shape(self, variable: str) -> tuple[str, tuple[int, ...] | None]:
+        """What errors call the file, and the shape in it of what makes up a variable.
+
+        None where there is no such tensor, or others than there must be.
+        """
+        with self.open() as file:
+            present = file.shapes
+            tensors = self.tensors(present)
+            names = {n: self.rename(n, present) for t in tensors for n in t.names}
+            found = next((names[t.names[0]] for t in tensors if t.ours == variable), "")
+            fits = not self._left_over(present, names.values())
+            return file.where, present.get(found) if fits else None
+
+    def check_count(self) -> None:
+        """Refuses a configuration of far more tensors than the file has, before one is built.
+
+        Raises:
+            PresetWeightsError: that, or there is no such file.
+        """
+        with self.open() as file:
+            present = file.shapes
+            count = sum(len(tensor.names) for tensor in self.tensors(present))
+            if count > _MOST_TIMES * len(present) + _SHOWN:
+                raise PresetWeightsError(
+                    f"{file.where} holds {len(present)} tensors; the configuration of the model "
+                    f"implies {count}."
+                )
+
+    def read(
+        self, shapes: Mapping[str, tuple[int, ...]], allow_nonfinite: bool = False
+    ) -> Iterator[tuple[str, np.ndarray]]:
         """Yields `(variable, value)` for the variables in `shapes`, all checked first.
 
         Args:
             shapes: our variables' names and shapes.
+            allow_nonfinite: whether NaN and infinity are read like other numbers.
 
         Raises:
             PresetWeightsError: tensors missing, left over or misshapen (all of them in
@@ -66,7 +95,7 @@ class Weights:
         with self.open() as file:
             wanted, names = self._wanted(file, shapes)
             for tensor in wanted:
-                pieces = [self._finite(file, names[name]) for name in tensor.names]
+                pieces = [self._finite(file, names[name], allow_nonfinite) for name in tensor.names]
                 yield tensor.ours, tensor.decode(pieces, shapes[tensor.ours])
 
     def stored(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.dtype]:
@@ -91,6 +120,10 @@ class Weights:
         wanted = [tensor for tensor in wanted if tensor.ours not in absent]
         self._check(file, wanted, names, shapes)
         return wanted, names
+
+    def _left_over(self, present: Iterable[str], expected: Iterable[str]) -> list[str]:
+        known = set(expected)
+        return [n for n in present if n not in known and not n.startswith(self.ignored)]
 
     def _absent_optional(
         self, wanted: list[Tensor], names: Mapping[str, str], present: Mapping[str, object]
@@ -124,14 +157,12 @@ class Weights:
             if name in present and present[name] != shape
         ]
         problems += [
-            f"left over {name} {present[name]}"
-            for name in present
-            if name not in expected and not name.startswith(self.ignored)
+            f"left over {name} {present[name]}" for name in self._left_over(present, expected)
         ]
         problems += [
             f"{name}: expected a little-endian float, got {file.dtype(name)}"
             for name in expected
-            if name in present and not _is_float(file.dtype(name))
+            if name in present and not is_float(file.dtype(name))
         ]
         if problems:
             more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
@@ -142,68 +173,24 @@ class Weights:
                 + more
             )
 
-    def _finite(self, file: TensorFile, name: str) -> np.ndarray:
+    def _finite(self, file: TensorFile, name: str, allow_nonfinite: bool) -> np.ndarray:
         value = file.read(name)
-        if not np.isfinite(value).all():
-            raise PresetWeightsError(f"{file.where}: {name} holds NaN or infinity.")
+        if not allow_nonfinite and not np.isfinite(value).all():
+            raise PresetWeightsError(
+                f"{file.where}: {name} holds NaN or infinity where finite numbers are expected. "
+                f"Pass `allow_nonfinite=True` to load it all the same."
+            )
         return value
 
 
-@dataclass(frozen=True)
-class WholeFile:
-    """A file of weights that KerasHub's own classes read, once it is checked.
-
-    Args:
-        open: opens the file.
-        tensors: reads it, given what `open` gives and what errors call it.
-        where: what errors call it.
-    """
-
-    open: Callable[[], BinaryIO]
-    tensors: Callable[[BinaryIO, str], TensorFile]
-    where: str
-
-    def check_sizes(self, config: Mapping[str, Any]) -> None:
-        """Refuses a configuration that asks for more than the file holds, before it is built."""
-        with self.tensors(self.open(), self.where) as file:
-            shapes = list(file.shapes.values())
-        rows, width = config.get("vocabulary_size") or 1, config.get("hidden_dim") or 1
-        stored = sum(map(prod, shapes))
-        if rows * width > stored or (config.get("num_layers") or 1) > len(shapes):
-            raise PresetWeightsError(
-                f"{self.where} holds {len(shapes)} tensors with {stored:,} numbers, less than the "
-                f"configuration asks for. {received(**config)}"
-            )
-
-    def stored(self, shapes: object = None) -> dict[str, np.dtype]:
-        """Tensor -> stored type."""
-        with self.tensors(self.open(), self.where) as file:
-            return {name: file.dtype(name) for name in file.shapes}
-
-    def parameters(self) -> int:
-        """The number of parameters."""
-        with self.tensors(self.open(), self.where) as file:
-            return sum(map(prod, file.shapes.values()))
-
-    @contextmanager
-    def checked(self, shapes: Collection[tuple[int, ...]] | None = None) -> Iterator[str]:
-        """The path of a private copy, whose tensors are finite floats, of these shapes if known."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "model.weights.h5")
-            with self.open() as source, open(path, "xb") as copy:
-                shutil.copyfileobj(source, copy)
-            with self.tensors(open(path, "rb"), self.where) as file:
-                found = {name: s for name, s in file.shapes.items() if _SEEDS not in name}
-                if shapes is not None and sorted(found.values()) != sorted(shapes):
-                    raise PresetWeightsError(
-                        f"{self.where} does not fit the configuration of the model: it holds "
-                        f"{len(found)} tensors with {sum(map(prod, found.values())):,} numbers; "
-                        f"the model has {len(shapes)} with {sum(map(prod, shapes)):,}."
-                    )
-                for name in found:
-                    if not _is_float(file.dtype(name)) or not np.isfinite(file.read(name)).all():
-                        raise PresetWeightsError(f"{self.where}: {name} is not of finite floats.")
-            yield str(path)
+def refuse_shards(files: PresetFiles, index: str) -> None:
+    """Weights in several files are not read; names of files that an index holds never are."""
+    if files.exists(index):
+        raise PresetWeightsError(
+            f"{index} of preset {files} spreads the weights over several files, which hub_tasks "
+            f"does not read. Save them in one file, for example with transformers: "
+            f"`save_pretrained(..., max_shard_size='1TB')`."
+        )
 
 
 _POOLING = LayerRule("pooling", "", "", ("kernel",))  # what "attention" adds to any head
@@ -222,5 +209,6 @@ def model_tensors(
     return [tensor for rule in rules for tensor in rule.tensors(dialect, config)]
 
 
-def _is_float(dtype: np.dtype) -> bool:
+def is_float(dtype: np.dtype) -> bool:
+    """Whether weights may be stored in this type."""
     return dtype.name in {"float16", "bfloat16", "float32", "float64"} and dtype.isnative

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from hub_tasks.data import LabelSpace, Rows, RunReport, Source, feed, open_data
-from hub_tasks.errors import DataError
+from hub_tasks.errors import DataError, PredictionError, received
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
 from hub_tasks.tasks.progress import Progress, Stopwatch, warn_of_truncation
 from hub_tasks.tasks.reading import Reader
@@ -56,11 +56,15 @@ class InferenceTask(RealRowsModel):
 
         Returns:
             `(rows, num_classes)`, float32: logits, unless the task has an activation.
+
+        Raises:
+            PredictionError: an output is NaN or infinite.
         """
         if self.preprocessor is None:
-            return super().predict(
+            outputs = super().predict(
                 x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
             )
+            return check_finite(outputs, 0)
         size = batch_size or BATCH_SIZE
         opened = open_data(x, None, None, size)
         if isinstance(opened, Rows) and steps:
@@ -123,11 +127,11 @@ class InferenceTask(RealRowsModel):
         with self._reporting(report, watch):
             for batches in reader.unlabelled(opened, window, steps):
                 outputs = super().predict(
-                    feed(batches), verbose=0, callbacks=watched(callbacks, watch, True)
+                    feed(batches), verbose=0, callbacks=watched(callbacks, watch)
                 )
                 watch.settle(report)
                 self._warn_of_truncation(report)
-                yield batches.restore(outputs)
+                yield check_finite(batches.restore(outputs), report.texts - len(outputs))
             watch.finish(report.texts)
 
     def _reader(self, kind: str, batch_size: int, report: RunReport) -> Reader:
@@ -155,11 +159,25 @@ class InferenceTask(RealRowsModel):
             warn_of_truncation(report, self.preprocessor.sequence_length, positions)
 
 
-def watched(callbacks: Any, watch: Stopwatch, texts: Any) -> Any:
-    """Callbacks with the stopwatch before them; as they are where no texts are computed."""
-    if texts is None:
-        return callbacks
+def check_finite(outputs: np.ndarray, start: int) -> np.ndarray:
+    """The outputs, all of which are numbers; `start` counts the rows before them.
+
+    Raises:
+        PredictionError: one is NaN or infinite.
+    """
+    bad = np.flatnonzero(~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1))
+    if bad.size:
+        raise PredictionError(
+            f"The model's output for texts[{start + int(bad[0])}] is not finite, as of {bad.size} "
+            f"of {len(outputs)} texts; its weights are damaged, or too large for its dtype. "
+            f"{received(output=outputs[bad[0]].tolist())}"
+        )
+    return outputs
+
+
+def watched(callbacks: Any, *watches: keras.callbacks.Callback) -> Any:
+    """Callbacks with ours before them."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = callbacks.callbacks
     given = callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []
-    return [watch, *given]
+    return [*watches, *given]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hub_tasks import presets
 from hub_tasks.backbones import outputs_for_some_tokens, values, widened
 from hub_tasks.errors import PresetFormatError, PresetSaveError, received
+from hub_tasks.tasks.arguments import count_classes
 from hub_tasks.version import __version__
 
 if TYPE_CHECKING:
@@ -28,27 +29,76 @@ class BuiltInPresets:
         }
 
 
-def head_arguments(
-    data: presets.PresetData,
-    labels: Sequence[str] | None,
-    num_classes: int | None,
-    problem_type: str | None,
-    others: dict[str, Any],
+def named_classes(
+    labels: Sequence[str] | None, num_classes: int | None, problem_type: str | None
 ) -> dict[str, Any]:
-    """Constructor arguments of a fresh head where the caller names classes, else the saved one's.
+    """What the caller says of the classes: constructor arguments, only those that are given."""
+    given = {"labels": labels, "problem_type": problem_type}
+    if labels is not None or num_classes is not None:
+        given["num_classes"] = count_classes(num_classes, labels)
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def chooses_saved_head(
+    data: presets.PresetData, named: dict[str, Any], load_weights: bool, wanted: bool | None
+) -> bool:
+    """Whether the preset's head is loaded, and not a fresh one made.
 
     Raises:
-        PresetFormatError: no classes are named and the preset has no head.
+        PresetFormatError: neither is possible: no head is saved where one is wanted or no
+            classes are named, or the one that is saved has other classes.
     """
-    if labels is not None or num_classes is not None:
-        named = {"labels": labels, "num_classes": num_classes, "problem_type": problem_type}
-        return {**others, **named}
+    handle = data.source and data.source.handle
+    fresh = "num_classes" in named if wanted is None else not wanted
     if data.head is None:
+        if fresh and "num_classes" in named:
+            return False
         raise PresetFormatError(
             f"The preset is an encoder without a classification head. Pass `labels=[...]` or "
-            f"`num_classes=` to begin with a fresh head. "
-            f"{received(preset=data.source and data.source.handle)}"
+            f"`num_classes=` to begin with a fresh head. {received(preset=handle)}"
         )
+    if load_weights and not fresh:
+        _check_classes(data)
+    count, saved = named.get("num_classes", data.head.num_classes), data.head.num_classes
+    if not fresh and count != saved:
+        raise PresetFormatError(
+            f"The head of preset {handle} has {saved} classes, so that its weights cannot be "
+            f"loaded for {count}. Leave `load_task_weights` out to begin with a fresh head. "
+            f"{received(num_classes=count, load_task_weights=wanted)}"
+        )
+    if fresh and load_weights and wanted is None:
+        warnings.warn(
+            f"The head is re-initialised: preset {handle} has one of {saved} classes, and a fresh "
+            f"one of {count} takes its place. Fine-tune before you predict; to keep the saved "
+            "head, pass neither `labels` nor `num_classes`, or `load_task_weights=True`.",
+            stacklevel=3,
+        )
+    if not fresh and data.head.labels is None and "labels" not in named:
+        warnings.warn(
+            "A preset without hub_tasks.json is read as KerasHub reads it: its labels have no "
+            "names, and are called LABEL_0, LABEL_1, ... here. Name them with `labels=[...], "
+            "load_task_weights=True`.",
+            stacklevel=3,
+        )
+    return not fresh
+
+
+def _check_classes(data: presets.PresetData) -> None:
+    """Refuses a head of other classes than its weights have, before anything is built."""
+    where, shape = data.head.weights.stored_shape("logits/bias")
+    if shape and shape != (data.head.num_classes,):
+        raise PresetFormatError(
+            f"Preset {data.source and data.source.handle} has a head of {data.head.num_classes} "
+            f"classes by its configuration, and of {shape[-1]} by its weights, {where}."
+        )
+
+
+def head_arguments(
+    data: presets.PresetData, named: dict[str, Any], is_saved: bool, others: dict[str, Any]
+) -> dict[str, Any]:
+    """Constructor arguments of the head, saved or fresh, where the caller may name others."""
+    if not is_saved and "num_classes" in named:
+        return {**others, **named}
     saved = {
         "num_classes": data.head.num_classes,
         "activation": data.head.activation,
@@ -57,7 +107,7 @@ def head_arguments(
         "problem_type": data.head.problem_type,
         "pooling": data.head.pooling,
     }
-    return {**saved, **others, **({"problem_type": problem_type} if problem_type else {})}
+    return {**saved, **others, **named}
 
 
 def to_data(clf: "TextClassifier") -> presets.PresetData:

@@ -12,7 +12,7 @@ from hub_tasks.errors import PresetFormatError, PresetNotFoundError, received
 from hub_tasks.families import FAMILIES, Family
 from hub_tasks.presets.schema import TRUNCATIONS
 from hub_tasks.registry import Registry
-from hub_tasks.tokenizers import TOKENIZERS, Tokenizer
+from hub_tasks.tokenizers import TOKENIZERS, Tokenizer, first_tokens
 from hub_tasks.version import __version__
 
 PREPROCESSORS: "Registry[type[TextClassifierPreprocessor]]" = Registry(
@@ -67,6 +67,10 @@ class TextClassifierPreprocessor:
         form = family.double_end, family.encoder.inputs
         return Packer(*special, self.sequence_length, self.truncate, *form)
 
+    def tokenize(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of each text; of a text of megabytes no more than are ever used."""
+        return first_tokens(self.tokenizer, self.sequence_length)(texts)
+
     @property
     def _family(self) -> Family:
         return self.family or self.tokenizer.family
@@ -101,7 +105,13 @@ class TextClassifierPreprocessor:
         if data.backbone is not None:
             longest = data.backbone["max_sequence_length"]
             settings["sequence_length"] = min(settings.get("sequence_length", 512), longest)
-        tokenizer = TOKENIZERS[data.family.name].from_data(data.family, data.tokenizer)
+            if kwargs.get("sequence_length", 0) > longest:
+                raise PresetFormatError(
+                    f"`sequence_length` must be at most {longest}, the number of positions of the "
+                    f"preset's encoder. {received(sequence_length=kwargs['sequence_length'])}"
+                )
+        source = data.source and data.source.handle
+        tokenizer = TOKENIZERS[data.family.name].from_data(data.family, data.tokenizer, source)
         return PREPROCESSORS[data.family.name](tokenizer, **{**settings, **kwargs})
 
     def to_data(self) -> presets.PresetData:
@@ -150,7 +160,7 @@ class TextClassifierPreprocessor:
         return keras.utils.pack_x_y_sample_weight(outputs, y, sample_weight)
 
     def _arrays(self, x: Any) -> dict[str, Any]:
-        columns = [self.tokenizer.tokenize(column) for column in read_columns(x).texts]
+        columns = [self.tokenize(column) for column in read_columns(x).texts]
         return self.packer.pack(list(zip(*columns, strict=True)), self.sequence_length)
 
     def get_config(self) -> dict[str, Any]:

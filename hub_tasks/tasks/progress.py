@@ -1,5 +1,6 @@
 """What a run is watched with: its report, its progress bar, its one warning."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 import keras
 
 from hub_tasks.data import RunReport
+from hub_tasks.errors import TrainingError
 
 
 class Stopwatch(keras.callbacks.Callback):
@@ -46,6 +48,22 @@ class TrainingStopwatch(Stopwatch):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._after_epoch()
+
+
+class LossWatch(keras.callbacks.Callback):
+    """Ends training at the first step whose loss is not finite, before anything is saved."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        loss = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"The loss is {loss} after step {batch + 1} of epoch {self._epoch + 1}, and "
+                "training stops: the weights are of no more use. Load them again, and train with a "
+                "smaller learning rate, or with a wider dtype than float16."
+            )
 
 
 class TestStopwatch(Stopwatch):

@@ -44,7 +44,7 @@ class Reader:
         known: set[int],
         report: RunReport,
     ):
-        self._tokenize = preprocessor.tokenizer.tokenize
+        self._tokenize = preprocessor.tokenize
         self._packer = preprocessor.packer
         self._labels, self._batch_size = label_space, batch_size
         self._known, self._report = known, report

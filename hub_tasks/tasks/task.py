@@ -8,11 +8,19 @@ from typing import Any
 
 import keras
 
-from hub_tasks.data import Rows, RunReport, Source, feed, open_data, original_errors
+from hub_tasks.data import (
+    Rows,
+    RunReport,
+    Source,
+    feed,
+    open_data,
+    original_errors,
+    warn_of_doubts,
+)
 from hub_tasks.data.hold_out import hold_out
 from hub_tasks.errors import DataError, received
 from hub_tasks.tasks.inference import BATCH_SIZE, InferenceTask, watched
-from hub_tasks.tasks.progress import TestStopwatch, TrainingStopwatch
+from hub_tasks.tasks.progress import LossWatch, TestStopwatch, TrainingStopwatch
 from hub_tasks.tasks.reading import encode_tokenised
 
 
@@ -57,6 +65,7 @@ class Task(InferenceTask):
 
         Raises:
             DataError: before the first step where the data is in memory.
+            TrainingError: after a step whose loss is not finite.
         """
         passes = epochs - initial_epoch
         size = batch_size or BATCH_SIZE
@@ -77,6 +86,7 @@ class Task(InferenceTask):
                 train, class_weight, "shuffled" if shuffle else "given"
             )
             read.append(batches)
+            self._warn_of_doubts(train, batches)
             data = {"x": feed(batches, passes, steps_per_epoch), "shuffle": False}
             if held_out is not None:
                 reader = self._reader("evaluate", validation_batch_size or size, RunReport())
@@ -91,7 +101,7 @@ class Task(InferenceTask):
                 **data,
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=watched(callbacks, watch, self.preprocessor),
+                callbacks=watched(callbacks, watch, LossWatch()),
                 initial_epoch=initial_epoch,
                 steps_per_epoch=steps_per_epoch,
                 validation_steps=validation_steps,
@@ -125,7 +135,7 @@ class Task(InferenceTask):
         batches = self._reader("evaluate", size, report).labelled(
             open_data(x, y, sample_weight, size)
         )
-        rest["callbacks"] = watched(callbacks, watch, self.preprocessor)
+        rest["callbacks"] = watched(callbacks, watch)
         with _reading(batches), self._reporting(report, watch):
             return super().evaluate(feed(batches, 1, steps), **rest)
 
@@ -176,6 +186,10 @@ class Task(InferenceTask):
             return x, y, sample_weight
         self._adapt_to_labels(y)
         return encode_tokenised(x, y, self.label_space, class_weight, sample_weight)
+
+    def _warn_of_doubts(self, train: Rows | Source, batches: Any) -> None:
+        if isinstance(train, Rows):
+            warn_of_doubts(train, batches.targets, self.label_space.names)
 
     def _warn_of_absent_classes(self, train: Any, validation: Any) -> None:
         targets = getattr(train, "targets", None), getattr(validation, "targets", None)

@@ -14,6 +14,7 @@ from hub_tasks.backbones import (
     KerasHubBackbone,
     assign,
     is_keras_hub,
+    random_state_kept_on_failure,
     shapes,
 )
 from hub_tasks.data import LabelSpace
@@ -140,12 +141,15 @@ class TextClassifier(AutoCompiledTask):
         preprocessor: TextClassifierPreprocessor | None = _FROM_PRESET,
         sequence_length: int | None = None,
         dtype: Any = None,
+        load_task_weights: bool | None = None,
+        max_parameters: int | None = None,
+        allow_nonfinite: bool = False,
         **kwargs: Any,
     ) -> "TextClassifier":
         """Loads a classifier, or an encoder under a fresh head.
 
         With neither `labels` nor `num_classes` the preset's own head and label names are
-        loaded; with either, the head is fresh.
+        loaded; with either, the head is fresh, and a warning says so where one was saved.
 
         Args:
             preset: a built-in name, a directory (written by hub_tasks, KerasHub or
@@ -161,6 +165,9 @@ class TextClassifier(AutoCompiledTask):
             dtype: a Keras dtype or dtype policy for the backbone, or "auto": bfloat16 where
                 this machine is measured to be faster in it, else float32. The head computes
                 in float32.
+            load_task_weights: True insists on the saved head, whose classes `labels` may then
+                name; False makes the head fresh; by default see above.
+            max_parameters, allow_nonfinite: see `Backbone.from_preset`.
             **kwargs: `dropout`, `activation`, `pooling`, `name`, as in the constructor.
 
         Raises:
@@ -168,19 +175,23 @@ class TextClassifier(AutoCompiledTask):
         """
         data = presets.load(preset)
         cls = cls._class_of(data.family, preset)
-        head = persistence.head_arguments(data, labels, num_classes, problem_type, kwargs)
+        named = persistence.named_classes(labels, num_classes, problem_type)
+        is_saved = persistence.chooses_saved_head(data, named, load_weights, load_task_weights)
+        head = persistence.head_arguments(data, named, is_saved, kwargs)
         if preprocessor is _FROM_PRESET:
             settings = {} if sequence_length is None else {"sequence_length": sequence_length}
             preprocessor = PREPROCESSORS[data.family.name].from_data(data, **settings)
-        if backbone is None:
-            check_vocabulary(data, preset)
-            backbone = BACKBONES[data.family.name].from_data(data, load_weights, dtype)
-        saved_head = load_weights and labels is None and num_classes is None
-        with to_be_loaded() if saved_head else nullcontext():
-            clf = cls(backbone, preprocessor=preprocessor, **head)
-        if saved_head:
-            head_weights = clf.head_variables()
-            assign(head_weights, data.head.weights.read(shapes(head_weights)))
+        with random_state_kept_on_failure():
+            if backbone is None:
+                check_vocabulary(data, preset)
+                backbone = BACKBONES[data.family.name].from_data(
+                    data, load_weights, dtype, max_parameters, allow_nonfinite
+                )
+            with to_be_loaded() if is_saved and load_weights else nullcontext():
+                clf = cls(backbone, preprocessor=preprocessor, **head)
+            if is_saved and load_weights:
+                wanted = clf.head_variables()
+                assign(wanted, data.head.weights.read(shapes(wanted), allow_nonfinite))
         clf.preset_source = data.source
         return clf
 

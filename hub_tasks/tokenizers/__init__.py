@@ -1,6 +1,7 @@
 """Tokenizers: text -> token ids, in Rust, from the vocabulary of a preset."""
 
 from hub_tasks.tokenizers.byte_pair import BytePairTokenizer
+from hub_tasks.tokenizers.long_texts import first_tokens
 from hub_tasks.tokenizers.sentencepiece import SentencePieceTokenizer
 from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
 from hub_tasks.tokenizers.wordpiece import WordPieceTokenizer
@@ -11,4 +12,5 @@ __all__ = [
     "SentencePieceTokenizer",
     "Tokenizer",
     "WordPieceTokenizer",
+    "first_tokens",
 ]

@@ -65,14 +65,20 @@ class Tokenizer:
                 f"{cls.__name__} cannot be loaded from a preset of the {data.family.title} family; "
                 f"use {data.family.prefix}Tokenizer. {received(preset=preset)}"
             )
-        return TOKENIZERS[data.family.name].from_data(data.family, data.tokenizer)
+        return TOKENIZERS[data.family.name].from_data(data.family, data.tokenizer, preset)
 
     @classmethod
-    def from_data(cls, family: Family, data: presets.TokenizerData) -> "Tokenizer":
-        """Builds a family's tokenizer from neutral data."""
-        if cls.family is family:
-            return cls(data.vocabulary, **data.options)  # type: ignore[arg-type,call-arg]
-        return TOKENIZERS[family.tokenizer](data.vocabulary, family=family, **data.options)
+    def from_data(
+        cls, family: Family, data: presets.TokenizerData, source: Any = None
+    ) -> "Tokenizer":
+        """Builds a family's tokenizer from neutral data; `source` names the preset in errors."""
+        kind = cls if cls.family is family else TOKENIZERS[family.tokenizer]
+        try:
+            return kind(data.vocabulary, family=family, **data.options)  # type: ignore[call-arg]
+        except Exception as error:  # the library's own errors are of no class but this
+            raise PresetFormatError(
+                f"The tokenizer of preset {source} cannot be built: {str(error)[:500]}"
+            ) from None
 
     def _add_tokens(self) -> None:
         """Lets `rust` find special and added tokens in a text before it is split."""

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from hub_tasks import presets
 from hub_tasks.families import FAMILIES
+from tests.checks.tiny import tiny_vocabulary
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -107,7 +108,7 @@ def write_transformers_preset(directory: Path, values: Mapping[str, np.ndarray])
                     tensors[prefix + name] = np.ascontiguousarray(piece)
     directory.mkdir()
     (directory / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    tokens = [*family.special_tokens.values(), *"abcdefghijklmnopqrstuvwxyz"]
+    tokens = tiny_vocabulary(family)
     (directory / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
     save_file(tensors, directory / "model.safetensors")
     return directory

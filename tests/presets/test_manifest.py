@@ -30,19 +30,6 @@ FORMAT = {
     ),
     "preprocessor unknown": (lambda p: put(p, "/preprocessor/x", 3), "/preprocessor/'x'"),
     "truncation": (lambda p: put(p, "/preprocessor/truncate", "never"), "truncate"),
-    "A31 labels too few": (
-        lambda p: put(p, "/labels", ["a"]),
-        "1 label names for a head of 2 classes",
-    ),
-    "A31 labels too many": (
-        lambda p: put(p, "/labels", ["a", "b", "c"]),
-        "3 label names for a head of 2 classes",
-    ),
-    "A31 label twice": (lambda p: put(p, "/labels", ["a", "a"]), "names a label twice"),
-    "A31 label empty": (lambda p: put(p, "/labels", ["a", ""]), "/labels"),
-    "A31 label a number": (lambda p: put(p, "/labels", ["a", 1]), "/labels"),
-    "A31 labels a string": (lambda p: put(p, "/labels", "ab"), "/labels"),
-    "A31 label of a megabyte": (lambda p: put(p, "/labels", ["a", "b" * 2**20]), "/labels"),
     "file outside": (
         lambda p: put(p, "/files", {"../secret": {"sha256": "0" * 64, "bytes": 1}}),
         "is no file of a preset",
@@ -118,14 +105,6 @@ def test_without_a_manifest_it_is_a_preset_of_keras_hub(keras_preset):
     head = presets.load(keras_preset).head
     assert head.labels is None
     assert head.problem_type == "single_label_classification"
-
-
-def test_escape_codes_in_labels_are_not_printed(signed_preset):
-    put(signed_preset / "hub_tasks.json", "/labels", ["\x1b[31mred", "\x1b[31mred"])
-    with pytest.raises(PresetFormatError) as caught:
-        presets.load(signed_preset)
-    assert "\x1b" not in str(caught.value)
-    assert "\\x1b[31mred" in str(caught.value)
 
 
 def test_settings_that_keras_hub_lacks_are_read_from_the_manifest(tiny, tmp_path):

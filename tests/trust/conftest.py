@@ -1,51 +1,34 @@
-"""Two small presets to save, a folder in memory to save them to, a process to kill."""
+"""Good presets of every layout, and the process that loads broken copies of them."""
 
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.checks import saving_worker
-from tests.checks.saving_worker import Worker
-from tests.checks.tiny import tiny_classifier
+from tests.trust.bases import make_bases
+from tests.trust.harness import Case, Worker, check
 
 
 @pytest.fixture(scope="session")
-def sources(tmp_path_factory) -> list:
-    """What `saving_worker.prepare` makes its presets "old" and "new" from."""
-    clf = tiny_classifier()
-    directory = tmp_path_factory.mktemp("trust") / "source"
-    clf.save_to_preset(directory)
-    variables = clf.backbone.weights, clf.head_variables()
-    shapes = [{v.path: list(v.shape) for v in part} for part in variables]
-    saving_worker.prepare(str(directory), *shapes)
-    return [str(directory), *shapes]
+def good(tmp_path_factory) -> dict[str, Path]:
+    """Name -> a preset that loads."""
+    return make_bases(tmp_path_factory.mktemp("good"))
 
 
 @pytest.fixture(scope="session")
-def worker(sources) -> Iterator[Worker]:
-    """A warm process that forks for each experiment; see `saving_worker`."""
-    worker = Worker()
-    worker.call(saving_worker.prepare, *sources)
-    yield worker
-    worker.close()
+def worker(good, tmp_path_factory) -> Iterator[Worker]:
+    if sys.platform != "linux":
+        pytest.skip("the checks of the process that loads are Linux's")
+    with Worker(tmp_path_factory.mktemp("worker")) as made:
+        missing = tmp_path_factory.mktemp("missing")
+        made.warm = [(path, {}) for path in good.values()]
+        made.warm += [(missing, {}), (good["keras"], {"num_classes": 3})]
+        made.warm += [(path, {}) for path in good.values()]
+        yield made
 
 
 @pytest.fixture
-def parent(sources) -> Iterator[Path]:
-    """An empty folder that every user can reach, in memory where the system has that."""
-    shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="hub_tasks-", dir=shared))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def target(parent) -> Path:
-    """The preset "old", saved."""
-    saving_worker.save(str(parent / "preset"), "old")
-    return parent / "preset"
+def holds(good, worker, tmp_path) -> Callable[[Case], None]:
+    """Asserts that a case comes out as it must, the invariants included."""
+    return lambda case: check(case, good[case.base], worker, tmp_path)

@@ -1,5 +1,8 @@
 """The directory formats, told apart by content and never by file name."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from hub_tasks.errors import PresetFormatError, PresetNotFoundError, received
 from hub_tasks.families import KERAS_HUB
 from hub_tasks.presets import files as names
@@ -9,6 +12,15 @@ from hub_tasks.presets.formats import keras_hub, keras_reading, transformers
 from hub_tasks.presets.formats.keras_objects import find_family
 from hub_tasks.presets.manifest import read_manifest
 from hub_tasks.presets.strict_json import read_json
+from hub_tasks.presets.vocabulary import check_complete
+
+
+def _checked(data: PresetData, files: PresetFiles, manifest: Mapping[str, Any]) -> PresetData:
+    """A vocabulary that has no digest must be about as long as its embedding."""
+    if data.tokenizer and data.backbone and not manifest:
+        tokens, rows = len(data.tokenizer.vocabulary), data.backbone["vocabulary_size"]
+        check_complete(tokens, rows, files)
+    return data
 
 
 def read_files(files: PresetFiles) -> PresetData:
@@ -28,9 +40,9 @@ def read_files(files: PresetFiles) -> PresetData:
             family = find_family(document, f"{name} of preset {files}")
             if KERAS_HUB.name in (family.name, manifest.get("family")):
                 return keras_hub.read(files, manifest)
-            return keras_reading.read(files, family, name, manifest)
+            return _checked(keras_reading.read(files, family, name, manifest), files, manifest)
         if "model_type" in document:
-            return transformers.read(files)
+            return _checked(transformers.read(files), files, {})
         raise PresetFormatError(
             f"{name} of preset {files} has neither `registered_name` (a KerasHub or hub_tasks "
             f"preset) nor `model_type` (a transformers checkpoint). {received(keys=list(document))}"

@@ -6,7 +6,8 @@ sets, and filters that would be loaded as plugins.
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, BinaryIO
 
@@ -16,11 +17,41 @@ import numpy as np
 from hub_tasks.errors import PresetError, PresetWeightsError, UnsafePresetError, shorten
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_MAX_OBJECTS = 200_000
+_MAX_OBJECTS = 20_000  # ten times what the largest encoders have
 _MAX_DEPTH = 32
+_MAX_DIRECTORY = 32 * 2**20  # bytes that say where tensors are
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 # What h5py raises for bytes that HDF5 cannot make sense of.
 _DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, SystemError)
+
+
+class _Metered:
+    """An open file that HDF5 may read a bounded number of bytes of, while there is a bound."""
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self.left: int | None = _MAX_DIRECTORY
+        self.seek, self.tell, self.read = file.seek, file.tell, file.read
+
+    def readinto(self, buffer: Any) -> int:
+        if self.left is not None:
+            self.left -= len(buffer)
+            if self.left < 0:
+                raise OSError("too many bytes")
+        return self._file.readinto(buffer)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _without_plugins() -> Iterator[None]:
+    """HDF5 tries every plugin on this machine on a file that it cannot make sense of."""
+    paths = [h5py.h5pl.get(i) for i in range(h5py.h5pl.size())]
+    for _ in paths:
+        h5py.h5pl.remove(0)
+    try:
+        yield
+    finally:
+        for path in paths:
+            h5py.h5pl.append(path)
 
 
 class HDF5Tensors:
@@ -43,14 +74,22 @@ class HDF5Tensors:
         check_signature(file, _SIGNATURE, "HDF5", where)
         self._h5: Any = file  # until HDF5 has opened it, so that `__exit__` closes either
         self._sets: dict[str, Any] = {}
+        metered = _Metered(file)
         try:
-            self._h5 = h5py.File(file, "r")
+            with _without_plugins():
+                self._h5 = h5py.File(metered, "r")
             self._walk(self._h5, "", 0, set())
+            metered.left = None
         except PresetError:
             self.__exit__(None, None, None)
             raise
         except _DAMAGE as error:
             self.__exit__(None, None, None)
+            if metered.left is not None and metered.left < 0:
+                raise PresetWeightsError(
+                    f"{where} holds more than {_MAX_DIRECTORY} bytes beside its tensors, the most "
+                    f"that is read."
+                ) from None
             raise PresetWeightsError(
                 f"{where} cannot be read; it is truncated or damaged ({str(error)[:80]})."
             ) from None
@@ -74,7 +113,12 @@ class HDF5Tensors:
 
     def dtype(self, name: str) -> np.dtype:
         """The stored type of a tensor."""
-        return self._sets[name].dtype
+        try:
+            return self._sets[name].dtype
+        except _DAMAGE as error:
+            raise PresetWeightsError(
+                f"{self.where}: {name} is of a type that cannot be read ({str(error)[:80]})."
+            ) from None
 
     def read(self, name: str) -> np.ndarray:
         """Reads one tensor."""
@@ -89,13 +133,18 @@ class HDF5Tensors:
     def _walk(self, group: Any, prefix: str, depth: int, seen: set[Any]) -> None:
         if depth > _MAX_DEPTH:
             raise PresetWeightsError(f"{self.where} nests groups deeper than {_MAX_DEPTH}.")
+        if len(seen) + len(group) > _MAX_OBJECTS:
+            raise PresetWeightsError(
+                f"{self.where} holds more than {_MAX_OBJECTS} groups and tensors, the most that "
+                f"are read."
+            )
         for name in group:
             path = prefix + name
             if type(group.get(name, getlink=True)) is not h5py.HardLink:
                 raise UnsafePresetError(f"{self.where}: {shorten(path)} is a link, not a tensor.")
             item = group[name]
             address = h5py.h5o.get_info(item.id).addr
-            if address in seen or len(seen) > _MAX_OBJECTS:
+            if address in seen:
                 raise UnsafePresetError(f"{self.where}: {shorten(path)} is linked twice.")
             seen.add(address)
             if isinstance(item, h5py.Group):

@@ -26,7 +26,7 @@ from hub_tasks.presets.schema import check_keys
 from hub_tasks.presets.sentencepiece import read_model
 from hub_tasks.presets.strict_json import read_json
 from hub_tasks.presets.vocabulary import read_merges, read_vocabulary
-from hub_tasks.presets.weights import WholeFile
+from hub_tasks.presets.whole_file import WholeFile
 
 # What could name a file, or be a pattern that is run: these must be null.
 _EMPTY = ("vocabulary", "merges", "proto", "split_pattern")

@@ -74,14 +74,12 @@ def read_keras_hub_object(document: Any, where: str) -> tuple[str, dict[str, Any
     """The name and the `config` of a serialised object of whatever class KerasHub has."""
     document = check_keys(document, where, "", _OBJECT, ("class_name", "config"))
     package, registered = _registered_name(document, where, "")
-    config = document["config"]
-    if package not in _KERAS_HUB or not registered.isidentifier() or not isinstance(config, dict):
+    if package not in _KERAS_HUB or not registered.isidentifier():
         raise UnsafePresetError(
-            f"{where}: /registered_name must be a class of keras_hub with its configuration. "
-            f"{_received_class(document)}"
+            f"{where}: /registered_name must be a class of keras_hub. {_received_class(document)}"
         )
     _check_agreement(document, registered, where, "")
-    return registered, config
+    return registered, document["config"]
 
 
 def _check_agreement(
@@ -91,6 +89,10 @@ def _check_agreement(
         raise PresetFormatError(
             f"{where}: {pointer}/class_name and /registered_name disagree. "
             f"{_received_class(document)}"
+        )
+    if not isinstance(document["config"], dict):
+        raise PresetFormatError(
+            f"{where}: {pointer}/config must be an object. {received(value=document['config'])}"
         )
 
 

@@ -41,7 +41,15 @@ from hub_tasks.presets.schema import (
     check_real,
 )
 from hub_tasks.presets.strict_json import read_json
-from hub_tasks.presets.weights import TensorFile, Weights, model_tensors
+from hub_tasks.presets.vocabulary import check_sizes
+from hub_tasks.presets.weights import (
+    TensorFile,
+    Weights,
+    model_tensors,
+    refuse_shards,
+)
+
+_SHARDS = "model.weights.json"
 
 
 def read(
@@ -54,6 +62,8 @@ def read(
             f"{family.name}. {received(family=manifest['family'])}"
         )
     backbone = _read_backbone(files, family, manifest) if files.exists(names.CONFIG) else None
+    if backbone:
+        check_sizes(files, backbone["vocabulary_size"])
     return PresetData(
         family=family,
         backbone=backbone,
@@ -221,6 +231,8 @@ def _weights(
                 f"{names.TASK} of preset {files} describes a head, but {name} is missing. Pass "
                 f"`labels=` or `num_classes=` to begin with a fresh head."
             )
+        if not files.exists(name):
+            refuse_shards(files, _SHARDS)
         kind = SafeTensors if name == safe else HDF5Tensors
         return kind(files.open(name), f"{name} of preset {files}")
 
@@ -229,5 +241,5 @@ def _weights(
             return model_tensors(family, "keras", backbone, True, pooling)
         return tensors_to_read(family, backbone, present)
 
-    beside = names_beside(family, backbone)
-    return Weights(open_file, tensors, ignored=("optimizer/",) if head else beside)
+    ignored = ("optimizer/",) if head else names_beside(family, backbone)
+    return Weights(open_file, tensors, ignored=ignored, size=lambda: files.size(name))

@@ -17,10 +17,11 @@ import numpy as np
 from safetensors.numpy import save
 
 from hub_tasks.errors import PresetFormatError, PresetWeightsError, shorten
+from hub_tasks.presets.files import JSON_LIMIT
 from hub_tasks.presets.formats.hdf5 import check_signature
 from hub_tasks.presets.strict_json import parse_json
 
-_MAX_HEADER = 64 * 2**20
+_MAX_HEADER = JSON_LIMIT
 _DTYPES: dict[str, np.dtype] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
@@ -90,10 +91,14 @@ class SafeTensors:
         self._file.seek(0)
         prefix = self._file.read(9)
         length = struct.unpack("<Q", prefix[:8])[0] if len(prefix) == 9 else 0
-        if not 2 <= length <= min(size - 8, _MAX_HEADER) or prefix[8:] != b"{":
+        if not 2 <= length <= size - 8 or prefix[8:] != b"{":
             self._file.seek(0)
             check_signature(self._file, b"\x00no such start", "safetensors", self.where)
         self._file.seek(8)
+        if length > _MAX_HEADER:
+            raise PresetWeightsError(
+                f"{self.where} has a header of {length} bytes; at most {_MAX_HEADER} are read."
+            )
         try:
             header = parse_json(self._file.read(length).rstrip(b" "), f"the header of {self.where}")
         except PresetFormatError as error:

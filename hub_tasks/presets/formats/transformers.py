@@ -4,6 +4,7 @@ Read as it is: `config.json`, `model.safetensors`, `vocab.txt`, `tokenizer_confi
 Pickled weights are never opened, and nothing that names code is followed.
 """
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,15 +25,21 @@ from hub_tasks.presets.schema import (
     check_real,
 )
 from hub_tasks.presets.strict_json import read_json
-from hub_tasks.presets.weights import Weights, model_tensors
+from hub_tasks.presets.vocabulary import check_sizes
+from hub_tasks.presets.weights import Weights, model_tensors, refuse_shards
+
+_SHARDS = f"{names.HF_SAFETENSORS}.index.json"
+_CODE = ("auto_map", "trust_remote_code", "custom_pipelines", "_attn_implementation_internal")
 
 
 def read(files: PresetFiles) -> PresetData:
     """Reads a `transformers` directory; weights are opened later."""
     config = read_json(files, names.CONFIG)
     where = f"{names.CONFIG} of preset {files}"
+    _warn_of_code(files, config)
     family = _family(config, where)
     backbone = _backbone(family, config, where)
+    check_sizes(files, backbone["vocabulary_size"])
     return PresetData(
         family=family,
         backbone=backbone,
@@ -44,6 +51,21 @@ def read(files: PresetFiles) -> PresetData:
         },
         head=_head(files, family, backbone, config, where),
     )
+
+
+def _warn_of_code(files: PresetFiles, config: Mapping[str, Any]) -> None:
+    """Says that code which comes with a checkpoint is not run, since others do run it."""
+    for name, document in (
+        (names.CONFIG, config),
+        (names.HF_TOKENIZER_CONFIG, read_tokenizer_config(files)),
+    ):
+        named = [key for key in _CODE if document.get(key)]
+        if named:
+            warnings.warn(
+                f"{name} of preset {files} names code in {', '.join(named)}. None of it is run: "
+                f"hub_tasks computes the encoder as its own family does.",
+                stacklevel=2,
+            )
 
 
 def _family(config: Mapping[str, Any], where: str) -> Family:
@@ -112,6 +134,7 @@ def _weights(
                     f"when loaded. Convert it to {names.HF_SAFETENSORS} first, for example with "
                     f"transformers: `save_pretrained(..., safe_serialization=True)`."
                 )
+            refuse_shards(files, _SHARDS)
             raise PresetNotFoundError(f"{names.HF_SAFETENSORS} is missing from preset {files}.")
         return SafeTensors(
             files.open(names.HF_SAFETENSORS), f"{names.HF_SAFETENSORS} of preset {files}"
@@ -133,6 +156,7 @@ def _weights(
         rename=rename,
         ignored=tuple(ignored | {family.base} if head else ignored),
         optional=() if head else family.optional,
+        size=lambda: files.size(names.HF_SAFETENSORS),
     )
 
 

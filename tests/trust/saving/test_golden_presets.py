@@ -9,7 +9,7 @@ import pytest
 import hub_tasks
 from hub_tasks.presets.manifest import SCHEMA_VERSION
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 RECORDS = sorted(GOLDEN.glob("schema_*/*.json"))
 
 

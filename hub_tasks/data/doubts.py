@@ -1,0 +1,40 @@
+"""Training data that is well-formed and yet unlikely to be meant: a warning, never an error."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from hub_tasks.data.rows import Rows
+from hub_tasks.errors import shorten
+
+_FEW = 0.01  # a share of contradictions that real data has
+
+
+def warn_of_doubts(rows: Rows, targets: np.ndarray, names: Sequence[str]) -> None:
+    """Warns of one label or one text alone, and of texts that have several labels.
+
+    Args:
+        rows: the texts.
+        targets: int32 `(rows,)`, or float32 `(rows, classes)`, about whose labels nothing is said.
+        names: label names in the order of ids.
+    """
+    texts = list(zip(*rows.texts, strict=True))
+    if len(texts) < 2:
+        return
+    first = dict(zip(reversed(texts), reversed(range(len(texts))), strict=True))
+    doubts = []
+    if len(first) == 1:
+        doubts.append(f"all {len(texts)} texts are the same, {shorten(rows.texts[0][0])}")
+    if targets.ndim == 1:
+        if (targets == targets[0]).all():
+            doubts.append(f"all {len(texts)} labels are {names[targets[0]]!r}")
+        others = [i for i, text in enumerate(texts) if targets[i] != targets[first[text]]]
+        if len(others) > _FEW * len(texts):
+            i = others[0]
+            doubts.append(
+                f"{len(others)} of {len(texts)} texts have another label than the same text before "
+                f"them, first texts[{i}] (and texts[{first[texts[i]]}])"
+            )
+    for doubt in doubts:
+        warnings.warn(f"Look at the training data: {doubt}.", stacklevel=5)

@@ -1,0 +1,31 @@
+"""Good presets of every layout, to be broken."""
+
+from pathlib import Path
+
+import hub_tasks
+from hub_tasks.tasks.persistence import to_data
+from tests.checks.broken_presets import copy_preset, write_transformers_preset
+from tests.checks.tiny import tiny_classifier
+
+
+def make_bases(folder: Path) -> dict[str, Path]:
+    """Name -> a preset that loads; those without "signed" have no digests that mask a change."""
+    clf = tiny_classifier()
+    found = {}
+    for name, made, options in (
+        ("keras", clf, {}),
+        ("safetensors", clf, {"weights_format": "safetensors"}),
+        ("byte_pair", tiny_classifier("roberta"), {}),
+        ("sentencepiece", tiny_classifier("albert"), {}),
+    ):
+        signed = folder / ("signed" if name == "keras" else f"{name} signed")
+        made.save_to_preset(signed, **options)
+        found[name] = copy_preset(signed, folder / name)
+        if made is not clf:
+            found[f"{name} transformers"] = folder / f"{name} transformers"
+            hub_tasks.save_to_transformers(made, found[f"{name} transformers"])
+    data = to_data(clf)
+    values = {**data.weights, **data.head.weights}
+    found["transformers"] = write_transformers_preset(folder / "transformers", values)
+    hub_tasks.save_to_transformers(clf, folder / "fast")
+    return {**found, "signed": folder / "signed", "fast": folder / "fast"}
