@@ -62,6 +62,7 @@ __all__ = [
     "__version__",
     "list_presets",
     "save_to_transformers",
+    "set_offline",
     "upload_preset",
     "write_model_card",
 ]

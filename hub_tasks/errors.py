@@ -35,7 +35,16 @@ class PresetWeightsError(PresetError):
 
 
 class PresetIntegrityError(PresetError):
-    """A file differs from the digest that the preset's manifest records."""
+    """A file differs from what a manifest, a lock or a hub records of it, or changed meanwhile.
+
+    Args:
+        message: what is wrong.
+        file: the name of the file, where it is one alone.
+    """
+
+    def __init__(self, message: str, file: str | None = None):
+        super().__init__(message)
+        self.file = file
 
 
 class PresetSaveError(PresetError):

@@ -12,8 +12,8 @@ from hub_tasks.backbones.backbone import (
 from hub_tasks.backbones.keras_hub import (
     KerasHubBackbone,
     build,
-    find_class,
     is_keras_hub,
+    keras_hub_class,
     written_by,
 )
 from hub_tasks.backbones.precision import auto_dtype
@@ -28,8 +28,8 @@ __all__ = [
     "assign",
     "auto_dtype",
     "build",
-    "find_class",
     "is_keras_hub",
+    "keras_hub_class",
     "outputs_for_some_tokens",
     "random_state_kept_on_failure",
     "shapes",

@@ -46,6 +46,8 @@ class Backbone(keras.Model):
         dtype: Any = None,
         max_parameters: int | None = None,
         allow_nonfinite: bool = False,
+        local_files_only: bool = False,
+        lock: str | os.PathLike[str] | None = None,
         **kwargs: Any,
     ) -> "Backbone":
         """Loads the backbone of a preset.
@@ -58,6 +60,7 @@ class Backbone(keras.Model):
             max_parameters: the most that a configuration may imply; by default as many as the
                 bytes of the preset's weights, which is four times what they fill in float32.
             allow_nonfinite: whether weights that are NaN or infinite are loaded.
+            local_files_only, lock: as in `TextClassifier.from_preset`.
             **kwargs: entries of the configuration to override.
 
         Raises:
@@ -69,14 +72,15 @@ class Backbone(keras.Model):
         >>> hub_tasks.BertBackbone.from_preset("bert_tiny_en_sentiment").config["num_layers"]
         2
         """
-        data = presets.load(preset)
-        if cls.family is not None and cls.family is not data.family:
-            raise PresetFormatError(
-                f"{cls.__name__} cannot be loaded from a preset of the {data.family.title} family; "
-                f"use {data.family.prefix}Backbone. {received(preset=preset)}"
-            )
-        checks = {"max_parameters": max_parameters, "allow_nonfinite": allow_nonfinite}
-        return cls.from_data(data, load_weights=load_weights, dtype=dtype, **checks, **kwargs)
+        with presets.opened(preset, local_files_only, lock) as data:
+            if cls.family is not None and cls.family is not data.family:
+                raise PresetFormatError(
+                    f"{cls.__name__} cannot be loaded from a preset of the {data.family.title} "
+                    f"family; use {data.family.prefix}Backbone. {received(preset=preset)}"
+                )
+            checks = {"max_parameters": max_parameters, "allow_nonfinite": allow_nonfinite}
+            made_by = BACKBONES[data.family.name]
+            return made_by.from_data(data, load_weights, dtype, **checks, **kwargs)
 
     @classmethod
     def from_data(

@@ -1,7 +1,7 @@
 """The bridge to backbones of KerasHub (keras-nlp) whose family is none of ours.
 
 Objects that come from the user are recognised without importing KerasHub. Where a preset
-names a class of it, `find_class` imports it: the one place that does.
+names a class of it, `keras_hub_class` imports it: the one place that does.
 """
 
 import importlib
@@ -33,7 +33,7 @@ def is_keras_hub(x: Any) -> bool:
     return any(module in ("keras_hub", "keras_nlp") for module in modules)
 
 
-def find_class(name: str, base: str) -> type:
+def keras_hub_class(name: str, base: str) -> type:
     """The class of KerasHub's models with this name.
 
     Args:
@@ -153,7 +153,7 @@ class KerasHubBackbone(Backbone):
                 f"The preset has no backbone. {received(preset=data.source and data.source.handle)}"
             )
         config = {**data.backbone, **kwargs}
-        made_by = find_class(config.pop("class_name"), "Backbone")
+        made_by = keras_hub_class(config.pop("class_name"), "Backbone")
         if load_weights and max_parameters is None:
             data.weights.check_sizes(config)
         if dtype == "auto":

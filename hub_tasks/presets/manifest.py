@@ -97,15 +97,14 @@ def _verify(files: PresetFiles, entries: dict[str, Any], where: str) -> None:
                 f"{received(sha256=entry['sha256'])}"
             )
         check_integer(entry["bytes"], where, f"{pointer}/bytes", 0, 2**63)
-        with files.open(name) as file:
-            actual = hashlib.file_digest(file, "sha256").hexdigest()
-            size = file.tell()
+        actual, size = files.digest(name), files.size(name)
         if (actual, size) != (entry["sha256"], entry["bytes"]):
             raise PresetIntegrityError(
                 f"{name} of preset {files} is not the file that was saved: it has {size} bytes and "
                 f"sha256 {actual}; {names.MANIFEST} records {entry['bytes']} and "
                 f"{entry['sha256']}. Fetch or save the preset again, or delete {names.MANIFEST} to "
-                f"read what is there without label names."
+                f"read what is there without label names.",
+                file=name,
             )
     listed = {*entries, names.MANIFEST}
     stray = [name for name in files.present(names.KNOWN) if name not in listed]

@@ -60,7 +60,7 @@ def save(
     _check_data(data)
     contents = {**data.files, **keras_writing.write(data, weights_format, version)}
     contents[names.MANIFEST] = _manifest(data, version, contents)
-    _write(directory, contents, check)
+    write_files(directory, contents, check)
 
 
 def save_to_transformers(
@@ -77,12 +77,12 @@ def save_to_transformers(
     """
     _check_data(data)
     contents = transformers_writing.write(data, tokenizer)
-    _write(directory, contents, check, replaceable=(names.MANIFEST, names.HF_SAFETENSORS))
+    write_files(directory, contents, check, replaceable=(names.MANIFEST, names.HF_SAFETENSORS))
 
 
-def _write(
+def write_files(
     directory: str | os.PathLike[str],
-    contents: dict[str, bytes],
+    contents: Mapping[str, bytes],
     check: Check | None = None,
     replaceable: tuple[str, ...] = (names.MANIFEST,),
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hub_tasks import presets
-from hub_tasks.backbones import build, find_class, written_by
+from hub_tasks.backbones import build, keras_hub_class, written_by
 from hub_tasks.data import Packer
 from hub_tasks.errors import (
     DataError,
@@ -84,7 +84,7 @@ class KerasHubPreprocessor(TextClassifierPreprocessor):
                 "The preset lacks its tokenizer or its backbone; pass `preprocessor=` (None for "
                 f"data already tokenised). {received(preset=data.source and data.source.handle)}"
             )
-        backbone = find_class(data.backbone["class_name"], "Backbone")
+        backbone = keras_hub_class(data.backbone["class_name"], "Backbone")
         tokenizer = _load_tokenizer(data.tokenizer.options, backbone)
         stated = dict(data.preprocessor or {})
         made_by = _find_preprocessor(stated.pop("class_name", None), backbone.__name__)
@@ -110,7 +110,7 @@ def _load_tokenizer(options: Mapping[str, Any], backbone: type) -> Any:
     """KerasHub's tokenizer, whose files it gets from a folder of its own."""
     config = dict(options)
     assets, name = config.pop("assets"), config.pop("class_name")
-    made_by = find_class(name, "Tokenizer")
+    made_by = keras_hub_class(name, "Tokenizer")
     owners = made_by.backbone_cls
     owners = owners if isinstance(owners, list | tuple) else (owners,)
     kinds = {one.__name__ for one in made_by.__mro__}
@@ -135,12 +135,12 @@ def _load_tokenizer(options: Mapping[str, Any], backbone: type) -> Any:
 def _find_preprocessor(name: str | None, backbone: str) -> type:
     """The class that a preset names, or that KerasHub has for the backbone."""
     if name is not None:
-        return find_class(name, "Preprocessor")
+        return keras_hub_class(name, "Preprocessor")
     prefix = backbone.removesuffix("Backbone")
     try:
-        return find_class(f"{prefix}TextClassifierPreprocessor", "Preprocessor")
+        return keras_hub_class(f"{prefix}TextClassifierPreprocessor", "Preprocessor")
     except PresetFormatError:
-        return find_class(f"{prefix}CausalLMPreprocessor", "Preprocessor")
+        return keras_hub_class(f"{prefix}CausalLMPreprocessor", "Preprocessor")
 
 
 PREPROCESSORS.register(KERAS_HUB.name, KerasHubPreprocessor)

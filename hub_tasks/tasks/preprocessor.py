@@ -77,21 +77,26 @@ class TextClassifierPreprocessor:
 
     @classmethod
     def from_preset(
-        cls, preset: str | os.PathLike[str], **kwargs: Any
+        cls,
+        preset: str | os.PathLike[str],
+        local_files_only: bool = False,
+        lock: str | os.PathLike[str] | None = None,
+        **kwargs: Any,
     ) -> "TextClassifierPreprocessor":
         """Loads the preprocessor of a preset.
 
         Args:
             preset: a built-in name, a directory, an `hf://` or a `kaggle://` handle.
+            local_files_only, lock: as in `TextClassifier.from_preset`.
             **kwargs: `sequence_length`, `truncate` override the preset's.
         """
-        data = presets.load(preset)
-        if cls.family is not None and cls.family is not data.family:
-            raise PresetFormatError(
-                f"{cls.__name__} cannot be loaded from a preset of the {data.family.title} family. "
-                f"{received(preset=preset)}"
-            )
-        return cls.from_data(data, **kwargs)
+        with presets.opened(preset, local_files_only, lock) as data:
+            if cls.family is not None and cls.family is not data.family:
+                raise PresetFormatError(
+                    f"{cls.__name__} cannot be loaded from a preset of the {data.family.title} "
+                    f"family. {received(preset=preset)}"
+                )
+            return PREPROCESSORS[data.family.name].from_data(data, **kwargs)
 
     @classmethod
     def from_data(cls, data: presets.PresetData, **kwargs: Any) -> "TextClassifierPreprocessor":

@@ -63,6 +63,8 @@ class TextClassifier(AutoCompiledTask):
 
     Attributes:
         presets: the built-in presets of the class: name -> record.
+        preset_source: where the weights came from: `handle`, `revision` (a commit or version) and
+            `digests` (name -> sha256 of every file that was read); None without a preset.
 
     Example:
 
@@ -144,6 +146,8 @@ class TextClassifier(AutoCompiledTask):
         load_task_weights: bool | None = None,
         max_parameters: int | None = None,
         allow_nonfinite: bool = False,
+        local_files_only: bool = False,
+        lock: str | os.PathLike[str] | None = None,
         **kwargs: Any,
     ) -> "TextClassifier":
         """Loads a classifier, or an encoder under a fresh head.
@@ -168,32 +172,34 @@ class TextClassifier(AutoCompiledTask):
             load_task_weights: True insists on the saved head, whose classes `labels` may then
                 name; False makes the head fresh; by default see above.
             max_parameters, allow_nonfinite: see `Backbone.from_preset`.
+            local_files_only: ask no hub; read what is on this machine, or say what is missing.
+            lock: a lock file of `hub-tasks fetch`; anything that it does not record is refused.
             **kwargs: `dropout`, `activation`, `pooling`, `name`, as in the constructor.
 
         Raises:
             PresetError: see its subclasses in `hub_tasks.errors`.
         """
-        data = presets.load(preset)
-        cls = cls._class_of(data.family, preset)
-        named = persistence.named_classes(labels, num_classes, problem_type)
-        is_saved = persistence.chooses_saved_head(data, named, load_weights, load_task_weights)
-        head = persistence.head_arguments(data, named, is_saved, kwargs)
-        if preprocessor is _FROM_PRESET:
-            settings = {} if sequence_length is None else {"sequence_length": sequence_length}
-            preprocessor = PREPROCESSORS[data.family.name].from_data(data, **settings)
-        with random_state_kept_on_failure():
-            if backbone is None:
-                check_vocabulary(data, preset)
-                backbone = BACKBONES[data.family.name].from_data(
-                    data, load_weights, dtype, max_parameters, allow_nonfinite
-                )
-            with to_be_loaded() if is_saved and load_weights else nullcontext():
-                clf = cls(backbone, preprocessor=preprocessor, **head)
-            if is_saved and load_weights:
-                wanted = clf.head_variables()
-                assign(wanted, data.head.weights.read(shapes(wanted), allow_nonfinite))
-        clf.preset_source = data.source
-        return clf
+        with presets.opened(preset, local_files_only, lock) as data:
+            cls = cls._class_of(data.family, preset)
+            named = persistence.named_classes(labels, num_classes, problem_type)
+            is_saved = persistence.chooses_saved_head(data, named, load_weights, load_task_weights)
+            head = persistence.head_arguments(data, named, is_saved, kwargs)
+            if preprocessor is _FROM_PRESET:
+                settings = {} if sequence_length is None else {"sequence_length": sequence_length}
+                preprocessor = PREPROCESSORS[data.family.name].from_data(data, **settings)
+            with random_state_kept_on_failure():
+                if backbone is None:
+                    check_vocabulary(data, preset)
+                    backbone = BACKBONES[data.family.name].from_data(
+                        data, load_weights, dtype, max_parameters, allow_nonfinite
+                    )
+                with to_be_loaded() if is_saved and load_weights else nullcontext():
+                    clf = cls(backbone, preprocessor=preprocessor, **head)
+                if is_saved and load_weights:
+                    wanted = clf.head_variables()
+                    assign(wanted, data.head.weights.read(shapes(wanted), allow_nonfinite))
+            clf.preset_source = data.source
+            return clf
 
     @classmethod
     def _class_of(cls, family: Family, preset: Any) -> "type[TextClassifier]":

@@ -51,21 +51,27 @@ class Tokenizer:
         self.special_ids = {role: self._ids[t] for role, t in family.special_tokens.items()}
 
     @classmethod
-    def from_preset(cls, preset: str | os.PathLike[str]) -> "Tokenizer":
+    def from_preset(
+        cls,
+        preset: str | os.PathLike[str],
+        local_files_only: bool = False,
+        lock: str | os.PathLike[str] | None = None,
+    ) -> "Tokenizer":
         """Loads the tokenizer of a preset.
 
         Args:
             preset: a built-in name, a directory, an `hf://` or a `kaggle://` handle.
+            local_files_only, lock: as in `TextClassifier.from_preset`.
         """
-        data = presets.load(preset)
-        if data.tokenizer is None:
-            raise PresetNotFoundError(f"The preset has no tokenizer. {received(preset=preset)}")
-        if cls.family is not None and cls.family is not data.family:
-            raise PresetFormatError(
-                f"{cls.__name__} cannot be loaded from a preset of the {data.family.title} family; "
-                f"use {data.family.prefix}Tokenizer. {received(preset=preset)}"
-            )
-        return TOKENIZERS[data.family.name].from_data(data.family, data.tokenizer, preset)
+        with presets.opened(preset, local_files_only, lock) as data:
+            if data.tokenizer is None:
+                raise PresetNotFoundError(f"The preset has no tokenizer. {received(preset=preset)}")
+            if cls.family is not None and cls.family is not data.family:
+                raise PresetFormatError(
+                    f"{cls.__name__} cannot be loaded from a preset of the {data.family.title} "
+                    f"family; use {data.family.prefix}Tokenizer. {received(preset=preset)}"
+                )
+            return TOKENIZERS[data.family.name].from_data(data.family, data.tokenizer, preset)
 
     @classmethod
     def from_data(

@@ -26,6 +26,12 @@ def copy_preset(source: Path, target: Path, manifest: bool = False) -> Path:
     return target
 
 
+def content(directory: Path) -> dict[str, bytes]:
+    """Name -> bytes of every file below a directory."""
+    paths = [path for path in directory.rglob("*") if path.is_file()]
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths}
+
+
 def edit_json(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     document = json.loads(path.read_text(encoding="utf-8"))
     change(document)

@@ -3,123 +3,155 @@
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote, urlsplit
+
+from tests.checks.loopback import Fault, Loopback, LoopbackHandler, serving
 
 COMMIT = "c0ffee" + "0" * 34
+STORED = (".h5", ".safetensors", ".bin")  # what the hub keeps elsewhere and redirects to
 
 
-class HubServer(ThreadingHTTPServer):
-    """One repository, of `files`; keeps what was asked and what was committed."""
+class HubServer(Loopback):
+    """One repository; keeps what was asked and what was committed."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.hold("", {})
 
     def hold(self, repository: str, files: Mapping[str, bytes]) -> None:
-        """Begins anew with this repository."""
+        """Begins anew with this repository, of one commit."""
+        self.begin()
         self.repository = repository
-        self.files = dict(files)
-        self.requests: list[str] = []
+        self.history = {COMMIT: dict(files)}
+        self.refs = {"main": COMMIT}
         self.commits: list[dict[str, bytes]] = []
-        self.status: int | None = None  # answered to everything; 0 hangs up
+        self.listed: dict[str, bytes] = {}  # names that the hub lists on top
+        self.tokens: set[str] = set()
+
+    def move(self, files: Mapping[str, bytes], name: str = "main") -> str:
+        """Adds a commit and moves a branch to it."""
+        commit = hashlib.sha1(f"{len(self.history)}".encode()).hexdigest()
+        self.history[commit] = dict(files)
+        self.refs[name] = commit
+        return commit
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+    def files(self) -> dict[str, bytes]:
+        return self.history[self.refs["main"]]
+
+    @property
+    def status(self) -> int | None:
+        return self.faults[0].status if self.faults else None
+
+    @status.setter
+    def status(self, status: int) -> None:
+        """What is answered to everything; 0 hangs up."""
+        self.faults = [Fault("", status)]
+
+    @property
+    def elsewhere(self) -> str:
+        """The same server under another name, which the client gives no token."""
+        return f"http://localhost:{self.server_port}"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The environment in which the client asks this server."""
+        here = f"127.0.0.1,localhost:{self.server_port}"
+        return {"HF_ENDPOINT": self.url, "no_proxy": here}
+
+    def fetched(self, method: str = "GET") -> list[str]:
+        """Names of files that were asked for, after their commit."""
+        lines = [line.partition("/resolve/") for line in self.requests]
+        return sorted(rest for verb, _, rest in lines if rest and verb.startswith(method))
 
 
 @contextmanager
 def hub_server() -> Iterator[HubServer]:
-    server = HubServer()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(HubServer()) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LoopbackHandler):
     server: HubServer
-    protocol_version = "HTTP/1.1"
 
-    def do_HEAD(self) -> None:
-        self._answer()
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-    def _answer(self) -> None:
-        path = unquote(urlsplit(self.path).path)
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.requests.append(f"{self.command} {path}")
-        api = f"/api/models/{self.server.repository}"
-        if self.server.status == 0:
-            self.close_connection = True
-        elif self.server.status:
-            self._send({"error": "refused by the test"}, self.server.status)
-        elif path.startswith(f"/{self.server.repository}/resolve/"):
-            self._file(path.split("/resolve/")[1].partition("/")[2])
+    def answer(self, path: str, body: bytes) -> None:
+        self.server.tokens.add(self.headers.get("Authorization", ""))
+        server, api = self.server, f"/api/models/{self.server.repository}"
+        if path.startswith(f"/{server.repository}/resolve/"):
+            revision, _, name = path.split("/resolve/")[1].partition("/")
+            self._file(revision, name)
+        elif path.startswith("/stored/"):
+            self._stored(path.removeprefix("/stored/"))
         elif path.startswith(api + "/tree/"):
-            self._send([self._entry(n, c) for n, c in self.server.files.items()])
+            self._send_tree(path.removeprefix(api + "/tree/"))
         elif path.startswith(api + "/revision/") or path == api:
-            names = [{"rfilename": name} for name in self.server.files]
-            self._send({"id": self.server.repository, "sha": COMMIT, "siblings": names})
+            self._about(path.removeprefix(api).removeprefix("/revision/") or "main")
         elif path.startswith(api + "/preupload/"):
             keep = {"shouldIgnore": False, "oid": None}
             asked = [entry["path"] for entry in json.loads(body)["files"]]
-            self._send({"files": [{"path": n, "uploadMode": "regular", **keep} for n in asked]})
+            self.send({"files": [{"path": n, "uploadMode": "regular", **keep} for n in asked]})
         elif path.startswith(api + "/commit/"):
             self._commit(body)
         elif path == "/api/repos/create":
-            self._send({"url": f"{self.server.url}/{self.server.repository}"})
+            self.send({"url": f"{server.url}/{server.repository}"})
         elif path == "/api/validate-yaml":
-            self._send({"warnings": [], "errors": []})
+            self.send({"warnings": [], "errors": []})
         else:
-            self._send({"error": "not found"}, 404)
+            self._missing("RepoNotFound")
 
-    def _file(self, name: str) -> None:
-        content = self.server.files.get(name)
+    def _commit_of(self, revision: str) -> str | None:
+        commit = self.server.refs.get(revision, revision)
+        return commit if commit in self.server.history else None
+
+    def _missing(self, code: str, headers: Mapping[str, str] | None = None) -> None:
+        self.send({"error": "not found"}, 404, {"X-Error-Code": code, **(headers or {})})
+
+    def _about(self, revision: str) -> None:
+        commit = self._commit_of(revision)
+        if commit is None:
+            return self._missing("RevisionNotFound")
+        names = [*self.server.history[commit], *self.server.listed]
+        siblings = [{"rfilename": name} for name in names]
+        self.send({"id": self.server.repository, "sha": commit, "siblings": siblings})
+
+    def _send_tree(self, revision: str) -> None:
+        commit = self._commit_of(revision)
+        if commit is None:
+            return self._missing("RevisionNotFound")
+        self.send([self._entry(n, c) for n, c in self.server.history[commit].items()])
+
+    def _file(self, revision: str, name: str) -> None:
+        commit = self._commit_of(revision)
+        if commit is None:
+            return self._missing("RevisionNotFound")
+        content = self.server.history[commit].get(name)
         if content is None:
-            self._send({"error": "not found"}, 404, {"X-Error-Code": "EntryNotFound"})
+            return self._missing("EntryNotFound", {"X-Repo-Commit": commit})
+        headers = {"X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
+        if name.endswith(STORED):
+            digest = hashlib.sha256(content).hexdigest()
+            place = f"{self.server.elsewhere}/stored/{commit}/{name}?X-Amz-Signature=signed"
+            headers |= {"Location": place, "X-Linked-Etag": f'"{digest}"'}
+            self.send(b"", 302, headers | {"X-Linked-Size": str(len(content))})
         else:
-            etag = {"ETag": f'"{_oid(content)}"', "X-Repo-Commit": COMMIT}
-            self._send(content, 200, etag)
+            self.send(content, 200, headers | {"ETag": f'"{git_digest(content)}"'})
+
+    def _stored(self, place: str) -> None:
+        commit, _, name = place.partition("/")
+        self.send(self.server.history[commit][name], 200, {"Accept-Ranges": "bytes"})
 
     def _commit(self, body: bytes) -> None:
         lines = [json.loads(line) for line in body.splitlines()]
         added = [line["value"] for line in lines if line["key"] == "file"]
         self.server.commits.append({f["path"]: base64.b64decode(f["content"]) for f in added})
         url = f"{self.server.url}/{self.server.repository}/commit/{COMMIT}"
-        self._send({"success": True, "commitOid": COMMIT, "commitUrl": url})
+        self.send({"success": True, "commitOid": COMMIT, "commitUrl": url})
 
     def _entry(self, name: str, content: bytes) -> dict[str, object]:
-        return {"type": "file", "path": name, "size": len(content), "oid": _oid(content)}
-
-    def _send(
-        self, content: object, status: int = 200, headers: Mapping[str, str] | None = None
-    ) -> None:
-        data = content if isinstance(content, bytes) else json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
+        return {"type": "file", "path": name, "size": len(content), "oid": git_digest(content)}
 
 
-def _oid(content: bytes) -> str:
-    return hashlib.sha1(content).hexdigest()
+def git_digest(content: bytes) -> str:
+    """What Git calls a file of this content."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()

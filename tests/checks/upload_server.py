@@ -5,7 +5,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import unquote, urlsplit
 
 from tests.checks.hub_server import COMMIT, HubServer, _Handler, hub_server
 
@@ -25,40 +24,35 @@ def upload_server() -> Iterator[HubServer]:
 
 class _UploadHandler(_Handler):
     def do_PUT(self) -> None:  # noqa: N802 - the name that http.server looks for
-        self._answer()
+        self._begin()
 
-    def _answer(self) -> None:
-        path = unquote(urlsplit(self.path).path)
+    def answer(self, path: str, body: bytes) -> None:
         if path.endswith("/info/lfs/objects/batch"):
-            self._batch(json.loads(self._body()))
+            self._batch(json.loads(body))
         elif path.startswith("/blobs/"):
-            self._keep(self._body())
+            self._keep(body)
         elif "/preupload/" in path:
             keep = {"shouldIgnore": False, "oid": None}
-            asked = [entry["path"] for entry in json.loads(self._body())["files"]]
+            asked = [entry["path"] for entry in json.loads(body)["files"]]
             modes = {n: "lfs" if n.endswith((".h5", ".safetensors")) else "regular" for n in asked}
-            self._send({"files": [{"path": n, "uploadMode": m, **keep} for n, m in modes.items()]})
+            self.send({"files": [{"path": n, "uploadMode": m, **keep} for n, m in modes.items()]})
         else:
-            super()._answer()
-
-    def _body(self) -> bytes:
-        self.server.requests.append(f"{self.command} {self.path}")
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            super().answer(path, body)
 
     def _batch(self, request: dict) -> None:
         def action(oid: str) -> dict:
             return {"upload": {"href": f"{self.server.url}/blobs/{oid}?X-Signature=hf_secret"}}
 
         objects = [{**o, "actions": action(o["oid"])} for o in request["objects"]]
-        self._send({"transfer": "basic", "objects": objects})
+        self.send({"transfer": "basic", "objects": objects})
 
     def _keep(self, body: bytes) -> None:
         if not self.server.blobs_left:
-            self._send({"error": "no more for hf_secret"}, 403, {"X-Error-Message": "hf_secret"})
+            self.send({"error": "no more for hf_secret"}, 403, {"X-Error-Message": "hf_secret"})
             return
         self.server.blobs_left -= 1
         self.server.blobs[hashlib.sha256(body).hexdigest()] = body
-        self._send({})
+        self.send({})
 
     def _commit(self, body: bytes) -> None:
         files = dict(self.server.files)
@@ -72,7 +66,7 @@ class _UploadHandler(_Handler):
                 files[value["path"]] = self.server.blobs[value["oid"]]
             else:
                 del files[value["path"]]
-        self.server.files = files
+        self.server.history[self.server.refs["main"]] = files
         self.server.commits.append(files)
         url = f"{self.server.url}/{self.server.repository}/commit/{COMMIT}"
-        self._send({"success": True, "commitOid": COMMIT, "commitUrl": url})
+        self.send({"success": True, "commitOid": COMMIT, "commitUrl": url})

@@ -3,13 +3,14 @@
 import os
 from pathlib import Path
 
-import kagglehub
 import pytest
 
+import hub_tasks
 from hub_tasks import presets
 from hub_tasks.errors import PresetNotFoundError, UnsafePresetError
 from hub_tasks.presets import PresetRecord, sources
 from hub_tasks.presets.files import PresetFiles
+from hub_tasks.presets.sources._failures import reason
 from hub_tasks.registry import Registry
 from tests.checks.broken_presets import copy_preset, read_weights
 
@@ -57,6 +58,11 @@ MALFORMED = [
     "hf://a/b@",
     "hf://a/b@../../x",
     "hf://a/b@main@main",
+    "hf://a/b@/etc/x",
+    "hf://a/b@x/",
+    "hf://a/b@x//y",
+    "hf://a/b@-x",
+    "hf://a/b@" + "x" * 300,
     "hf://a/b ",
     "hf://a/b\n",
     "hf://a/b?x=1",
@@ -114,18 +120,16 @@ def test_built_in_names(tiny, catalogue):
 
 
 @pytest.mark.parametrize(
-    ("name", "address"),
+    ("name", "hub", "place", "revision"),
     [
-        ("bert_base_en", "kaggle://keras/bert/keras/bert_base_en/3"),
-        ("bert_base_de", "hf://google-bert/bert-base-german-cased@main"),
+        ("bert_base_en", sources.kaggle, "keras/bert/keras/bert_base_en", "3"),
+        ("bert_base_de", sources.hugging_face, "google-bert/bert-base-german-cased", "main"),
     ],
 )
-def test_a_built_in_name_is_fetched_at_its_revision(name, address, monkeypatch):
-    asked = []
-    for hub in (sources.kaggle, sources.hugging_face):
-        monkeypatch.setattr(hub, "fetch", asked.append)
-    sources.resolve(name)
-    assert asked == [address]
+def test_a_built_in_name_stands_for_a_revision(name, hub, place, revision):
+    address = sources.parse(name)
+    assert (address.hub, address.place, address.revision) == (hub, place, revision)
+    assert address.base == hub.SCHEME + place
 
 
 def test_close_matches_are_offered(catalogue):
@@ -153,6 +157,32 @@ def test_malformed_hub_handles_are_refused_without_a_connection(handle, no_netwo
     assert "Received: preset=" in str(caught.value)
 
 
+CLASSES = (
+    hub_tasks.TextClassifier,
+    hub_tasks.BertTextClassifier,
+    hub_tasks.BertBackbone,
+    hub_tasks.BertTokenizer,
+    hub_tasks.TextClassifierPreprocessor,
+)
+
+
+@pytest.mark.parametrize("handle", ["hf://org/model", "kaggle://org/model/keras/v/3"])
+@pytest.mark.parametrize("cls", CLASSES)
+def test_d05_every_class_can_be_kept_from_the_network(
+    cls, handle, no_network, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
+    with pytest.raises(PresetNotFoundError, match="is not in the cache"):
+        cls.from_preset(handle, local_files_only=True)
+    hub_tasks.set_offline()
+    try:
+        with pytest.raises(PresetNotFoundError, match="is not in the cache"):
+            cls.from_preset(handle)
+    finally:
+        hub_tasks.set_offline(False)
+
+
 def test_a_file_is_no_directory(tiny, no_network):
     for handle in (tiny.keras / "config.json", str(tiny.keras / "config.json")):
         with pytest.raises(PresetNotFoundError, match="A preset is a directory"):
@@ -165,25 +195,40 @@ def test_paths_that_are_no_directory(path):
         presets.load(Path(path))
 
 
-@pytest.mark.parametrize(
-    ("handle", "revision"), [("kaggle://me/m/keras/v", None), ("kaggle://me/m/keras/v/3", "3")]
-)
-def test_kaggle_fetches_the_version_that_is_named(handle, revision, tiny, monkeypatch):
-    asked = []
-    monkeypatch.setattr(
-        kagglehub, "model_download", lambda handle: asked.append(handle) or str(tiny.keras)
-    )
-    assert presets.load(handle).source.revision == revision
-    assert asked == [handle.removeprefix("kaggle://")]
+SECRETS = {
+    "hf://someone:hf_0123456789012345678901234567890123@host/model": "hf_0123",
+    "hf://someone:swordfish@host/model": "swordfish",
+    "https://someone:swordfish@host/model": "swordfish",
+    "https://host/model?token=swordfish": "swordfish",
+    "kaggle://org/model/keras/v?key=swordfish": None,
+}
 
 
-def test_kaggles_refusal_is_one_error(monkeypatch):
-    def refuse(handle):
-        raise kagglehub.exceptions.UnauthenticatedError
+@pytest.mark.parametrize(("handle", "secret"), SECRETS.items(), ids=SECRETS)
+def test_d12_a_handle_that_holds_a_secret_is_not_repeated(handle, secret, no_network):
+    with pytest.raises(PresetNotFoundError) as caught:
+        presets.load(handle)
+    assert secret is None or secret not in f"{caught.value} {caught.value!r}"
 
-    monkeypatch.setattr(kagglehub, "model_download", refuse)
-    with pytest.raises(PresetNotFoundError, match="could not be fetched: User is not"):
-        presets.load("kaggle://me/m/keras/v")
+
+LEAKS = {
+    "bad token hf_of_the_environment": "bad token ***",
+    "bad token hf_0123456789012345678901234567890123": "bad token hf_***",
+    "key kaggle_key_of_the_environment is wrong": "key *** is wrong",
+    "Authorization: Bearer abc.def": "Authorization: Bearer ***",
+    "403 for http://someone:swordfish@proxy:3128/x": "403 for http://***@proxy:3128/x",
+    "403 for 'https://cdn/x?X-Amz-Signature=1&y=2'": "403 for 'https://cdn/x?***'",
+    "no secret of hf://org/hf_model@main": "no secret of hf://org/hf_model@main",
+    "first\nsecond": "first",
+    "": "ValueError",
+}
+
+
+@pytest.mark.parametrize(("said", "repeated"), LEAKS.items(), ids=LEAKS)
+def test_d12_what_a_client_says_is_repeated_without_secrets(said, repeated, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_of_the_environment")
+    monkeypatch.setenv("KAGGLE_KEY", "kaggle_key_of_the_environment")
+    assert reason(ValueError(said)) == repeated
 
 
 @pytest.fixture
@@ -243,8 +288,24 @@ def missing(repository: Path) -> str:
 LINKS = [outside, other_repository, blobs_of_another, absolute, chained, missing]
 
 
+@pytest.fixture(params=["descriptors", "paths"])
+def how_files_are_opened(request, monkeypatch):
+    """Relative to a descriptor of their folder, or where a system has none, by path."""
+    if request.param == "paths":
+        monkeypatch.setattr("hub_tasks.presets.folder.DESCRIPTORS", False)
+
+
+def test_files_are_read_in_either_way(how_files_are_opened, cache, tiny):
+    assert presets.load(cache).head.labels == ("negative", "positive")
+    assert presets.load(tiny.keras).head.labels == ("negative", "positive")
+    (cache / "assets").rename(cache / "elsewhere")
+    (cache / "assets").symlink_to("elsewhere")
+    with pytest.raises(UnsafePresetError, match="symbolic link"):
+        presets.load(cache)
+
+
 @pytest.mark.parametrize("target", LINKS)
-def test_other_links_are_not_followed(target, cache):
+def test_other_links_are_not_followed(target, cache, how_files_are_opened):
     (cache / "config.json").unlink()
     (cache / "config.json").symlink_to(target(cache.parents[1]))
     with pytest.raises(UnsafePresetError, match=r"config\.json of preset hf://a/b"):

@@ -180,7 +180,7 @@ def check(case: Case, good: Path, worker: Worker, folder: Path) -> None:
         preset = changed if isinstance(changed, Path) else preset
         report = worker.load(preset, case.options, case.loader, case.unsafe_keras)
         assert not outside.was_touched(), "I2"
-    assert report["events"] == [], "I1, I2, I3"
+    assert report["events"] == [], f"I1, I2, I3: {report['events']}"
     assert worker.isolated or not any("socket" in event for event in report["events"]), "I3"
     assert report["memory"] <= MEMORY, "I4"
     assert report["seconds"] <= SECONDS, "I5"

@@ -263,7 +263,7 @@ CASES = {
     "A24 trainable": config("/config/trainable", "no"),
     "A25 unknown_class": config(
         "/registered_name",
-        "keras_hub>ZzzBackbone",
+        "hub_tasks>ZzzBackbone",
         r"config\.json.*Supported: AlbertBackbone, BertBackbone",
     ),
     "A26 unknown_key": config("/config/evil", 1, r"config\.json.*unknown key /config/'evil'"),

@@ -60,7 +60,11 @@ class Recorder:
             path, mode = arguments[0], arguments[1] or ""
             if isinstance(path, int):
                 return
-            path = os.path.abspath(os.fsdecode(path))
+            # A name alone is relative to the descriptor of a folder of the preset.
+            path = os.fsdecode(path)
+            if path.startswith("../"):  # from there to the blobs beside the snapshots
+                path = os.path.join(os.path.dirname(self.inside[1]), path.replace("../", ""))
+            path = os.path.normpath(os.path.join(self.inside[0], path))
             writes = any(letter in str(mode) for letter in "wax+") or (
                 mode == "" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
             )

@@ -31,7 +31,9 @@ def find_family(document: Mapping[str, Any], where: str) -> Family:
     if package in _KERAS_HUB and name.endswith(kinds):
         return KERAS_HUB
     supported = ", ".join(f"{family.prefix}Backbone" for family in FAMILIES.values())
-    raise UnsafePresetError(
+    legitimate = package in _PACKAGES and name.endswith(kinds)
+    error = PresetFormatError if legitimate else UnsafePresetError
+    raise error(
         f"{where}: /class_name and /registered_name are of no class that hub_tasks knows; nothing "
         f"else is ever built from a preset. Supported: {supported}, and KerasHub's own. "
         f"{_received_class(document)}"
