@@ -84,7 +84,7 @@ WRONG = {
     "classifier, vocabulary": (of_the_classifier, other_vocabulary, "outputs"),
     "transformers, weights": (to_transformers, other_weights, "outputs"),
     "transformers, labels": (to_transformers, other_labels, "labels"),
-    "backbone, weights": (of_the_backbone, other_weights, "pooled_output"),
+    "backbone, weights": (of_the_backbone, other_weights, "(pooled|sequence)_output"),
     "preprocessor, length": (of_the_preprocessor, shorter, "token_ids"),
     "tokenizer, vocabulary": (of_the_tokenizer, other_vocabulary, "token ids"),
 }
