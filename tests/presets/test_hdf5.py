@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from hub_tasks import presets
-from hub_tasks.errors import (
-    PresetWeightsError,
-)
+from hub_tasks.errors import PresetWeightsError
 from hub_tasks.presets.formats.hdf5 import HDF5Tensors, write_hdf5
 from tests.checks.broken_presets import edit_hdf5, read_weights
 

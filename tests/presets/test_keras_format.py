@@ -5,11 +5,7 @@ import numpy as np
 import pytest
 
 from hub_tasks import presets
-from hub_tasks.errors import (
-    PresetFormatError,
-    PresetNotFoundError,
-    UnsafePresetError,
-)
+from hub_tasks.errors import PresetFormatError, PresetNotFoundError, UnsafePresetError
 from tests.checks.broken_presets import drop, edit_hdf5, edit_json, put, read_weights
 
 LAMBDA = {

@@ -8,6 +8,7 @@ The reading is done in a process of its own. What brings it down, hangs or raise
 
 import argparse
 import json
+import os
 import random
 import resource
 import shutil
@@ -20,6 +21,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ CORPUS = Path(__file__).parent / "corpus"
 HANGS = 20.0  # seconds for one input
 _MEMORY = 2**30  # bytes of address space beyond what a process begins with
 _SAMPLES = ["a good film", "", "gooood, b\u00e4d \u4e2d\u6587 [SEP] <s> </s>", "x" * 300]
+# Nothing is computed, and so Keras's backend matters for the time to begin alone.
+_QUICKEST = {"KERAS_BACKEND": "torch"} if find_spec("torch") else {}
 _ROOT = Path(__file__).parents[2]
 
 
@@ -144,6 +148,7 @@ def _run(folder: Path, seconds: float, seed: int) -> tuple[int, list[str]]:
                 *("--seconds", str(seconds), "--seed", str(seed)),
             ],
             cwd=_ROOT,
+            env={**os.environ, **_QUICKEST},
             stdout=answers,
             stderr=subprocess.DEVNULL,
         )

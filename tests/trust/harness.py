@@ -95,6 +95,7 @@ class Worker:
             "HDF5_PLUGIN_PATH": str(self.plugins),
             "PYTHONPATH": str(_ROOT),
         }
+        environment.pop("JAX_COMPILATION_CACHE_DIR", None)  # it would be read and written
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.trust.worker"],
             stdin=subprocess.PIPE,
@@ -180,10 +181,10 @@ def check(case: Case, good: Path, worker: Worker, folder: Path) -> None:
         preset = changed if isinstance(changed, Path) else preset
         report = worker.load(preset, case.options, case.loader, case.unsafe_keras)
         assert not outside.was_touched(), "I2"
-    assert report["events"] == [], f"I1, I2, I3: {report['events']}"
+    assert report["events"] == [], f"I1, I2, I3: {report['events'][:5]}"
     assert worker.isolated or not any("socket" in event for event in report["events"]), "I3"
-    assert report["memory"] <= MEMORY, "I4"
-    assert report["seconds"] <= SECONDS, "I5"
+    assert report["memory"] <= MEMORY, f"I4: {report['memory']}"
+    assert report["seconds"] <= SECONDS, f"I5: {report['seconds']}"
     _check_state(report)
     assert contents(folder) == before, "I2, I8"
     assert list(worker.temporary.iterdir()) == [], "I8"

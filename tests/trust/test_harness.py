@@ -26,7 +26,8 @@ def test_good_presets_load_and_do_nothing_else(base, holds):
 
 
 @pytest.mark.parametrize("act", [act for act in ACTS if act not in ("I2 wait", "I1 crash")])
-def test_what_a_load_may_not_do_is_seen(act, good, tmp_path, spoiled):
+def test_what_a_load_may_not_do_is_seen(act, good, tmp_path, spoiled, monkeypatch):
+    monkeypatch.setattr("tests.trust.harness.SECONDS", 1.0)
     case = Case(lambda preset, outside: None, loader=act)
     with pytest.raises(AssertionError, match=act.split()[0]):
         check(case, good["keras"], spoiled, tmp_path)

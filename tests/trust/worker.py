@@ -123,11 +123,10 @@ def run(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
     descriptors = len(os.listdir("/proc/self/fd"))
     resident = start_peak()
     resource.setrlimit(resource.RLIMIT_AS, (status("VmSize") + MARGIN, resource.RLIM_INFINITY))
-    cache = os.environ.get("JAX_COMPILATION_CACHE_DIR") or job["preset"]
-    began = time.perf_counter()
+    began = time.process_time()  # that of a busy machine says nothing
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        recorder.seen, recorder.inside = [], (*job["inside"], cache)
+        recorder.seen, recorder.inside = [], tuple(job["inside"])
         try:
             report["loaded"] = describe(load(job["preset"], **job["options"]))
         except BaseException as error:
@@ -137,7 +136,7 @@ def run(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
             report["descriptors"] = len(os.listdir("/proc/self/fd")) - descriptors
         recorder.inside = None
         report["warnings"] = [str(w.message) for w in caught if w.category is UserWarning]
-    report["seconds"] = time.perf_counter() - began
+    report["seconds"] = time.process_time() - began
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     report["memory"] = status("VmHWM") - resident
     report.setdefault("descriptors", len(os.listdir("/proc/self/fd")) - descriptors)
