@@ -8,6 +8,7 @@ sets, and filters that would be loaded as plugins.
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import Lock
 from types import TracebackType
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ from hub_tasks.errors import PresetError, PresetWeightsError, UnsafePresetError,
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MAX_OBJECTS = 20_000  # ten times what the largest encoders have
+_PLUGINS = Lock()  # held while their paths, which all threads share, are not there
 _MAX_DEPTH = 32
 _MAX_DIRECTORY = 32 * 2**20  # bytes that say where tensors are
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
@@ -44,14 +46,15 @@ class _Metered:
 @contextmanager
 def _without_plugins() -> Iterator[None]:
     """HDF5 tries every plugin on this machine on a file that it cannot make sense of."""
-    paths = [h5py.h5pl.get(i) for i in range(h5py.h5pl.size())]
-    for _ in paths:
-        h5py.h5pl.remove(0)
-    try:
-        yield
-    finally:
-        for path in paths:
-            h5py.h5pl.append(path)
+    with _PLUGINS:
+        paths = [h5py.h5pl.get(i) for i in range(h5py.h5pl.size())]
+        for _ in paths:
+            h5py.h5pl.remove(0)
+        try:
+            yield
+        finally:
+            for path in paths:
+                h5py.h5pl.append(path)
 
 
 class HDF5Tensors:
