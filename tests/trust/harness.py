@@ -95,7 +95,6 @@ class Worker:
             "HDF5_PLUGIN_PATH": str(self.plugins),
             "PYTHONPATH": str(_ROOT),
         }
-        environment.pop("JAX_COMPILATION_CACHE_DIR", None)  # it would be read and written
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.trust.worker"],
             stdin=subprocess.PIPE,

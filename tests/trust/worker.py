@@ -51,10 +51,12 @@ class Recorder:
     def __init__(self) -> None:
         self.inside: tuple[str, ...] | None = None  # folders that may be read; None: not loading
         self.seen: list[str] = []
+        # JAX keeps there what it compiles; no path that a preset could know.
+        self.cache = os.environ.get("JAX_COMPILATION_CACHE_DIR")
         sys.addaudithook(self._hook)
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.inside is None:
+        if self.inside is None or (self.cache and self.cache in str(arguments)):
             return
         if event == "open":
             path, mode = arguments[0], arguments[1] or ""
