@@ -41,6 +41,7 @@ class Packer:
         truncate: see `kept`.
         double_end: whether a second end token stands between two segments.
         keys: which arrays to make.
+        numbered: whether the second segment and its end have number 1 in `segment_ids`.
     """
 
     def __init__(
@@ -52,11 +53,12 @@ class Packer:
         truncate: str,
         double_end: bool = False,
         keys: Sequence[str] = ("token_ids", "segment_ids", "padding_mask"),
+        numbered: bool = True,
     ):
         self.pad = pad
         self._start = [] if start is None else [start]
         self._end = [] if end is None else [end]
-        self.double_end, self.keys = double_end, keys
+        self.double_end, self.numbered, self.keys = double_end, numbered, keys
         self.sequence_length = sequence_length
         self.truncate = truncate
 
@@ -108,4 +110,4 @@ class Packer:
                 ids += self._end
             boundary = len(ids)
             ids += [*segment[:length], *self._end]
-        return ids, boundary if len(segments) > 1 else len(ids)
+        return ids, boundary if self.numbered and len(segments) > 1 else len(ids)

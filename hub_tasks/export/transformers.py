@@ -65,7 +65,7 @@ def _tokenizer_json(preprocessor: TextClassifierPreprocessor) -> str:
     start, end = special["start"], special["end"]
     rust = Tokenizer.from_str(tokenizer.rust.to_str())
     middle = f"{end}:0 {end}:0" if packer.double_end else f"{end}:0"
-    second = 1 if "segment_ids" in packer.keys else 0
+    second = int(packer.numbered and "segment_ids" in packer.keys)
     rust.post_processor = processors.TemplateProcessing(
         single=f"{start}:0 $A:0 {end}:0",
         pair=f"{start}:0 $A:0 {middle} $B:{second} {end}:{second}",

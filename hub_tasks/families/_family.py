@@ -162,7 +162,8 @@ class Family:
         steps: what `transformers` does to a text before SentencePiece, see
             `SentencePieceTokenizer`.
         whole_words: whether `transformers` splits a text at white space before SentencePiece.
-        double_end: whether two end tokens stand between the texts of a pair.
+        pairs: how the tokenizer joins the texts of a pair, a name in
+            `hub_tasks.presets.schema.PAIRS`.
     """
 
     name: str
@@ -194,7 +195,7 @@ class Family:
     fairseq_ids: bool = False
     steps: tuple[str, ...] = ()
     whole_words: bool = False
-    double_end: bool = False
+    pairs: str = "numbered"
 
     def complete(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """A whole configuration, defaults filled in.

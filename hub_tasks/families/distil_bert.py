@@ -53,5 +53,6 @@ FAMILY = Family(
     dropout="seq_classif_dropout",
     head_dropout=0.2,
     ignored=("vocab_transform.", "vocab_layer_norm.", "vocab_projector."),
+    pairs="one_end",
     tiny=TINY,
 )

@@ -72,5 +72,6 @@ FAMILY = Family(
     pooling="classifier_pooling",
     ignored=("decoder.",),
     keras_hub=(),
+    pairs="one_end",
     tiny={**TINY, "num_layers": 4, "local_window": 4},
 )

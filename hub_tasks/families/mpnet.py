@@ -41,6 +41,6 @@ FAMILY = Family(
     dropout="hidden_dropout_prob",
     ignored=("lm_head.", "pooler.", "embeddings.position_ids"),
     keras_hub=(),
-    double_end=True,
+    pairs="two_ends",
     tiny=TINY,
 )

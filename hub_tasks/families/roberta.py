@@ -44,6 +44,6 @@ FAMILY = Family(
         dense("logits", "classifier.out_proj", "dense_1"),
     ),
     ignored=("lm_head.", "pooler.", "embeddings.position_ids"),
-    double_end=True,
+    pairs="two_ends",
     tiny=TINY,
 )

@@ -42,10 +42,15 @@ class AddedToken:
 
 @dataclass(frozen=True)
 class TokenizerData:
-    """A tokenizer as data: its vocabulary in the order of ids, and its options."""
+    """A tokenizer as data: its vocabulary in the order of ids, and its options.
+
+    `family` is the one whose kind of tokenizer it is and whose special tokens it has; None
+    for that of the preset.
+    """
 
     vocabulary: tuple[str, ...]
     options: Mapping[str, Any]
+    family: Family | None = None
 
 
 @dataclass(frozen=True)
@@ -77,3 +82,15 @@ class PresetData:
     head: HeadData | None = None
     source: PresetSource | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def tokenizer_family(self) -> Family:
+        """The family whose tokenizer there is, which need not be the encoder's."""
+        return (self.tokenizer and self.tokenizer.family) or self.family
+
+    @property
+    def padding_id(self) -> int | None:
+        """The id of the tokenizer's padding; None where the vocabulary lacks it."""
+        token = self.tokenizer_family.special_tokens["pad"]
+        vocabulary = self.tokenizer.vocabulary if self.tokenizer else ()
+        return vocabulary.index(token) if token in vocabulary else None

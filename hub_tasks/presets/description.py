@@ -133,7 +133,10 @@ def _describe_data(data: PresetData, found: Description) -> None:
     found.family = data.family.name
     if data.tokenizer is not None:
         options = data.tokenizer.options
-        found.task, found.tokenizer = "tokenizer", options.get("class_name", data.family.tokenizer)
+        found.task, found.tokenizer = (
+            "tokenizer",
+            options.get("class_name", data.tokenizer_family.tokenizer),
+        )
         found.vocabulary_size = len(data.tokenizer.vocabulary) or None
     if data.preprocessor is not None:
         found.sequence_length = data.preprocessor.get("sequence_length")

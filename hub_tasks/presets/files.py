@@ -45,6 +45,8 @@ HF_VOCABULARY = "vocab.txt"
 HF_BPE_VOCABULARY = "vocab.json"
 HF_BPE_MERGES = "merges.txt"
 HF_SENTENCEPIECE = ("sentencepiece.bpe.model", "spiece.model", "spm.model")
+HF_ADDED_TOKENS = "added_tokens.json"
+HF_SPECIAL_TOKENS = "special_tokens_map.json"
 HF_PICKLED = "pytorch_model.bin"
 README = "README.md"
 
@@ -69,6 +71,8 @@ KNOWN = (
     HF_BPE_VOCABULARY,
     HF_BPE_MERGES,
     *HF_SENTENCEPIECE,
+    HF_ADDED_TOKENS,
+    HF_SPECIAL_TOKENS,
 )
 
 JSON_LIMIT = 4 * 2**20  # bytes

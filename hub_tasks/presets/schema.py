@@ -25,6 +25,7 @@ STEPS = (
     "strip_accents",
     "strip_right",
 )
+PAIRS = ("numbered", "one_end", "two_ends")
 TRUNCATIONS = ("round_robin", "waterfall", "longest_first")
 MAX_CLASSES = 1_000_000
 _MAX_LABEL = 1_000  # characters

@@ -35,7 +35,7 @@ def misfits(data: PresetData) -> list[str]:
     if data.tokenizer is None:
         return []
     found, vocabulary = [], data.tokenizer.vocabulary
-    special = data.family.special_tokens.values()
+    special = data.tokenizer_family.special_tokens.values()
     missing = sorted(set(special) - set(vocabulary))
     if missing:
         found.append(f"The vocabulary lacks the special tokens {', '.join(missing)}.")

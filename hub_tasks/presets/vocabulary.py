@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hub_tasks.errors import PresetFormatError, received, shorten
+from hub_tasks.errors import PresetFormatError, PresetSaveError, received, shorten
 from hub_tasks.families import Family
 from hub_tasks.presets import files as names
 from hub_tasks.presets.files import VOCABULARY_LIMIT, PresetFiles
@@ -129,13 +129,24 @@ def read_sentencepiece(
 def write_sentencepiece(
     family: Family, vocabulary: Sequence[str], options: Mapping[str, Any]
 ) -> bytes:
-    """The inverse of `read_sentencepiece`."""
+    """The inverse of `read_sentencepiece`.
+
+    Raises:
+        PresetSaveError: the family's files number the first tokens in another way.
+    """
     special = family.special_tokens
     types = dict.fromkeys(special.values(), CONTROL) | {special["unknown"]: UNKNOWN}
     types |= {token.content: USER_DEFINED for token in options["added_tokens"]}
     pieces = list(zip(vocabulary, options["scores"], strict=True))
     if family.fairseq_ids:
-        pieces = [(token, 0.0) for token in _IN_MODEL] + pieces[len(_FAIRSEQ) : -1]
+        if tuple(vocabulary[: len(_FAIRSEQ)]) != _FAIRSEQ:
+            raise PresetSaveError(
+                f"Not saved: the vocabulary file of {family.title} has no place for ids, and the "
+                f"first tokens must be {', '.join(_FAIRSEQ)}. `save_to_transformers` keeps them. "
+                f"{received(vocabulary=list(vocabulary[: len(_FAIRSEQ)]))}"
+            )
+        last = -1 if vocabulary[-1] == special["mask"] else None  # else tokens were added after it
+        pieces = [(token, 0.0) for token in _IN_MODEL] + pieces[len(_FAIRSEQ) : last]
     return write_model(
         SentencePieceModel(
             pieces=tuple((piece, score, types.get(piece, NORMAL)) for piece, score in pieces),

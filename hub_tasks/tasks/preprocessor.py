@@ -9,8 +9,8 @@ import keras
 from hub_tasks import presets
 from hub_tasks.data import Packer, is_pair, is_tensorflow, map_texts, read_columns
 from hub_tasks.errors import PresetFormatError, PresetNotFoundError, received
-from hub_tasks.families import FAMILIES, Family
-from hub_tasks.presets.schema import TRUNCATIONS
+from hub_tasks.families import Family
+from hub_tasks.presets.schema import PAIRS, TRUNCATIONS
 from hub_tasks.registry import Registry
 from hub_tasks.tokenizers import TOKENIZERS, Tokenizer, first_tokens
 from hub_tasks.version import __version__
@@ -31,6 +31,10 @@ class TextClassifierPreprocessor:
         sequence_length: the most tokens in a row, special tokens included.
         truncate: how pairs that are too long are cut: "round_robin", "waterfall" (both
             as in KerasHub) or "longest_first" (as in `transformers`).
+        pairs: how texts are joined: "numbered" (`[start] A [end] B [end]`, and an encoder
+            with segments sees which is the second), "one_end" (the same, all in the first
+            segment) or "two_ends" (`[start] A [end] [end] B [end]`, likewise); None for the
+            way of the tokenizer's family.
 
     Example:
 
@@ -44,12 +48,18 @@ class TextClassifierPreprocessor:
     family: ClassVar[Family | None] = None
 
     def __init__(
-        self, tokenizer: Tokenizer, sequence_length: int = 512, truncate: str = "round_robin"
+        self,
+        tokenizer: Tokenizer,
+        sequence_length: int = 512,
+        truncate: str = "round_robin",
+        pairs: str | None = None,
     ):
         if truncate not in TRUNCATIONS:
             raise ValueError(
                 f"`truncate` must be one of {', '.join(TRUNCATIONS)}. {received(truncate=truncate)}"
             )
+        if pairs is not None and pairs not in PAIRS:
+            raise ValueError(f"`pairs` must be one of {', '.join(PAIRS)}. {received(pairs=pairs)}")
         if type(sequence_length) is not int or sequence_length < 3:
             raise ValueError(
                 f"`sequence_length` must be an integer of at least 3. "
@@ -58,13 +68,14 @@ class TextClassifierPreprocessor:
         self.tokenizer = tokenizer
         self.sequence_length = sequence_length
         self.truncate = truncate
+        self.pairs = pairs or (tokenizer.family.pairs if tokenizer.family else "numbered")
 
     @property
     def packer(self) -> Packer:
         """Joins, cuts and pads token ids with the current settings."""
-        ids, family = self.tokenizer.special_ids, self._family
+        ids = self.tokenizer.special_ids
         special = ids["start"], ids["end"], ids["pad"]
-        form = family.double_end, family.encoder.inputs
+        form = self.pairs == "two_ends", self._family.encoder.inputs, self.pairs == "numbered"
         return Packer(*special, self.sequence_length, self.truncate, *form)
 
     def tokenize(self, texts: list[str]) -> list[list[int]]:
@@ -116,16 +127,19 @@ class TextClassifierPreprocessor:
                     f"preset's encoder. {received(sequence_length=kwargs['sequence_length'])}"
                 )
         source = data.source and data.source.handle
-        tokenizer = TOKENIZERS[data.family.name].from_data(data.family, data.tokenizer, source)
+        family = data.tokenizer_family
+        tokenizer = TOKENIZERS[family.name].from_data(family, data.tokenizer, source)
         return PREPROCESSORS[data.family.name](tokenizer, **{**settings, **kwargs})
 
     def to_data(self) -> presets.PresetData:
         """The preprocessor as neutral data."""
         return presets.PresetData(
-            self._family,
-            tokenizer=self.tokenizer.to_data(),
-            preprocessor={"sequence_length": self.sequence_length, "truncate": self.truncate},
+            self._family, tokenizer=self.tokenizer.to_data(), preprocessor=self._settings()
         )
+
+    def _settings(self) -> dict[str, Any]:
+        names = ("sequence_length", "truncate", "pairs")
+        return {name: getattr(self, name) for name in names}
 
     def save_to_preset(
         self, preset_dir: str | os.PathLike[str], verify: bool | Sequence[str] = False
@@ -170,15 +184,9 @@ class TextClassifierPreprocessor:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal preprocessor, the vocabulary included."""
-        return {
-            "tokenizer": self.tokenizer.get_config(),
-            "sequence_length": self.sequence_length,
-            "truncate": self.truncate,
-        }
+        return {"tokenizer": self.tokenizer.get_config(), **self._settings()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "TextClassifierPreprocessor":
         """The inverse of `get_config`."""
-        family = cls.family or FAMILIES["bert"]
-        tokenizer = TOKENIZERS[family.name].from_config(config["tokenizer"])
-        return cls(**{**config, "tokenizer": tokenizer})
+        return cls(**{**config, "tokenizer": Tokenizer.from_config(config["tokenizer"])})

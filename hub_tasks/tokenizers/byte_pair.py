@@ -52,7 +52,7 @@ class BytePairTokenizer(Tokenizer):
             "added_tokens": tuple(added_tokens),
         }
         super().__init__(vocabulary, family or self.family or FAMILIES["roberta"], options)
-        self.rust = tokenizers.Tokenizer(models.BPE(self._ids, list(options["merges"])))
+        self.rust = tokenizers.Tokenizer(models.BPE(self._pieces, list(options["merges"])))
         if nfc:
             self.rust.normalizer = normalizers.NFC()
         self.rust.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)

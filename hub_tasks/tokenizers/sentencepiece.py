@@ -111,8 +111,8 @@ class SentencePieceTokenizer(Tokenizer):
     def _model(self, unknown: str) -> models.Model:
         # No text is ever cut into special tokens; where they count, they are found before.
         hidden = () if self.options["special_tokens_in_strings"] else self.special_tokens
-        tokens = [_HIDDEN + token if token in hidden else token for token in self.vocabulary]
-        pairs = list(zip(tokens, self.options["scores"], strict=True))
+        tokens = [_HIDDEN + token if token in hidden else token for token in self._pieces]
+        pairs = list(zip(tokens, self.options["scores"], strict=False))
         fallback = self.options["byte_fallback"]
         if not self.options["bpe"]:
             return models.Unigram(pairs, self._ids[unknown], fallback)

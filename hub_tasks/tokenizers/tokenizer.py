@@ -9,7 +9,7 @@ import tokenizers
 
 from hub_tasks import presets
 from hub_tasks.errors import DataError, PresetFormatError, PresetNotFoundError, received
-from hub_tasks.families import Family
+from hub_tasks.families import FAMILIES, Family
 from hub_tasks.presets import AddedToken
 from hub_tasks.registry import Registry
 from hub_tasks.version import __version__
@@ -48,6 +48,7 @@ class Tokenizer:
                 f"vocabulary must hold {', '.join(family.special_tokens.values())}."
             )
         self.special_tokens = tuple(family.special_tokens.values())
+        self._model_size = self._count_pieces()
         self.special_ids = {role: self._ids[t] for role, t in family.special_tokens.items()}
 
     @classmethod
@@ -66,12 +67,14 @@ class Tokenizer:
         with presets.opened(preset, local_files_only, lock) as data:
             if data.tokenizer is None:
                 raise PresetNotFoundError(f"The preset has no tokenizer. {received(preset=preset)}")
-            if cls.family is not None and cls.family is not data.family:
+            family = data.tokenizer_family
+            if cls.family is not None and cls.family is not family:
                 raise PresetFormatError(
-                    f"{cls.__name__} cannot be loaded from a preset of the {data.family.title} "
-                    f"family; use {data.family.prefix}Tokenizer. {received(preset=preset)}"
+                    f"{cls.__name__} cannot be loaded from a preset with a tokenizer of the "
+                    f"{family.title} family; use {family.prefix}Tokenizer. "
+                    f"{received(preset=preset)}"
                 )
-            return TOKENIZERS[data.family.name].from_data(data.family, data.tokenizer, preset)
+            return TOKENIZERS[family.name].from_data(family, data.tokenizer, preset)
 
     @classmethod
     def from_data(
@@ -86,8 +89,24 @@ class Tokenizer:
                 f"The tokenizer of preset {source} cannot be built: {str(error)[:500]}"
             ) from None
 
+    def _count_pieces(self) -> int:
+        """How many tokens texts are split into; after them come tokens that are only found."""
+        found = {token.content for token in self.options["added_tokens"]}
+        found -= set(self.special_tokens)
+        size = len(self.vocabulary)
+        while size and self.vocabulary[size - 1] in found:
+            size -= 1
+        return size
+
+    @property
+    def _pieces(self) -> dict[str, int]:
+        return {token: self._ids[token] for token in self.vocabulary[: self._model_size]}
+
     def _add_tokens(self) -> None:
-        """Lets `rust` find special and added tokens in a text before it is split."""
+        """Lets `rust` find special and added tokens in a text before it is split.
+
+        It numbers those that are no pieces as they come, so they come in the order of ids.
+        """
         special = set(self.special_tokens)
         if self.options["special_tokens_in_strings"]:
             stated = {token.content for token in self.options["added_tokens"]}
@@ -95,13 +114,13 @@ class Tokenizer:
             found = [*plain, *self.options["added_tokens"]]
         else:
             found = [t for t in self.options["added_tokens"] if t.content not in special]
-        for token in found:
+        for token in sorted(found, key=lambda t: self._ids.get(t.content, len(self._ids))):
             made = tokenizers.AddedToken(**dataclasses.asdict(token))
             (self.rust.add_special_tokens if token.special else self.rust.add_tokens)([made])
 
     def to_data(self) -> presets.TokenizerData:
         """The tokenizer as neutral data."""
-        return presets.TokenizerData(self.vocabulary, self.options)
+        return presets.TokenizerData(self.vocabulary, self.options, self.family)
 
     def save_to_preset(
         self, preset_dir: str | os.PathLike[str], verify: bool | Sequence[str] = False
@@ -161,19 +180,25 @@ class Tokenizer:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal tokenizer, as plain data."""
-        config = {"vocabulary": list(self.vocabulary), **self.options}
-        if "added_tokens" in config:
-            config["added_tokens"] = [dataclasses.asdict(t) for t in config["added_tokens"]]
+        config = {"family": self.family.name, "vocabulary": self.vocabulary, **self.options}
+        config["added_tokens"] = [dataclasses.asdict(t) for t in config["added_tokens"]]
         if "charsmap" in config:
             config["charsmap"] = config["charsmap"].hex()
-        return config
+        if "merges" in config:
+            config["merges"] = [list(pair) for pair in config["merges"]]
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in config.items()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """The inverse of `get_config`."""
+        """The inverse of `get_config`, on the class of the tokenizer or on `Tokenizer`."""
         config = dict(config)
-        if "added_tokens" in config:
-            config["added_tokens"] = [AddedToken(**entry) for entry in config["added_tokens"]]
+        family = FAMILIES[config.pop("family")]
+        if cls.family not in (None, family):
+            raise PresetFormatError(
+                f"{cls.__name__} cannot be made from the configuration of another family's "
+                f"tokenizer. {received(family=family.name)}"
+            )
+        config["added_tokens"] = [AddedToken(**entry) for entry in config["added_tokens"]]
         if "charsmap" in config:
             config["charsmap"] = bytes.fromhex(config["charsmap"])
-        return cls(**config)
+        return TOKENIZERS[family.name](**config)

@@ -70,7 +70,7 @@ class WordPieceTokenizer(Tokenizer):
             )
         self.rust = tokenizers.Tokenizer(
             models.WordPiece(
-                self._ids,
+                self._pieces,
                 unk_token=oov_token,
                 max_input_chars_per_word=_LONGEST_WORD,
                 continuing_subword_prefix=suffix_indicator,

@@ -15,12 +15,18 @@ LABELS = ["positive", "negative", "negative", "positive", "positive", "negative"
 
 WORDS = ["good", "bad", "film", "fine", "day", "what"]
 LETTERS = list(string.ascii_lowercase)
+ROLES = ("start", "pad", "end", "unknown", "mask")  # the id of padding is RoBERTa's
+
+
+def special_tokens(family: Family) -> list[str]:
+    """The special tokens of a family in the order of their ids."""
+    return [family.special_tokens[role] for role in ROLES]
 
 
 def tiny_vocabulary(family: Family) -> list[str]:
     """Special tokens first, then letters whole and continuing, then a few words."""
     size = family.tiny["vocabulary_size"]
-    return [*family.special_tokens.values(), *WORDS, *LETTERS, *("##" + a for a in LETTERS)][:size]
+    return [*special_tokens(family), *WORDS, *LETTERS, *("##" + a for a in LETTERS)][:size]
 
 
 def _wordpiece(family: Family) -> dict:
@@ -31,7 +37,7 @@ def _byte_pair(family: Family) -> dict:
     merges = [("o", "o"), ("g", "oo"), ("goo", "d"), ("b", "a"), ("ba", "d")]
     joined = [first + second for first, second in merges]
     return {
-        "vocabulary": [*family.special_tokens.values(), "\u0120", *LETTERS, *joined],
+        "vocabulary": [*special_tokens(family), "\u0120", *LETTERS, *joined],
         "merges": merges,
     }
 
@@ -64,10 +70,14 @@ def tiny_classifier(
     truncate="round_robin",
     dtype=None,
     sizes=None,
+    tokenizer: str = "",
     **head,
 ) -> hub_tasks.TextClassifier:
-    """A random classifier with weights large enough for outputs to differ."""
-    tokenizer = tiny_tokenizer(family)
+    """A random classifier with weights large enough for outputs to differ.
+
+    `tokenizer` names the family of the tokenizer where it is not that of the encoder.
+    """
+    tokenizer = tiny_tokenizer(tokenizer or family)
     preprocessor = PREPROCESSORS[family](tokenizer, sequence_length, truncate)
     backbone = BACKBONES[family](**{**FAMILIES[family].tiny, **(sizes or {})}, dtype=dtype)
     head = head or {"labels": ["negative", "positive"]}

@@ -10,7 +10,7 @@ import pytest
 import hub_tasks
 from hub_tasks.backbones import BACKBONES
 from hub_tasks.families import FAMILIES
-from tests.checks.tiny import LABELS, TEXTS, tiny_classifier
+from tests.checks.tiny import LABELS, TEXTS, tiny_classifier, tiny_tokenizer
 
 keras_hub = pytest.importorskip("keras_hub", reason="keras-nlp is not installed")
 
@@ -74,3 +74,35 @@ def test_backbones_without_a_classifier(name, tmp_path):
     again = BACKBONES[name].from_preset(tmp_path / "theirs")
     for a, b in zip(ours.weights, again.weights, strict=True):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b))
+
+
+@pytest.fixture(scope="module")
+def multilingual(tmp_path_factory):
+    """A BERT of KerasHub under its XLM-RoBERTa tokenizer, like its multilingual E5; its preset."""
+    directory = tmp_path_factory.mktemp("multilingual")
+    tiny_tokenizer("xlm_roberta").save_to_preset(directory / "tokenizer")
+    models = keras_hub.models
+    model = (directory / "tokenizer" / "assets" / "tokenizer" / "vocabulary.spm").read_bytes()
+    preprocessor = models.BertTextClassifierPreprocessor(
+        models.XLMRobertaTokenizer(proto=model), sequence_length=16
+    )
+    backbone = models.BertBackbone(**FAMILIES["bert"].tiny)
+    theirs = models.BertTextClassifier(backbone, num_classes=2, preprocessor=preprocessor)
+    for variable in theirs.weights:
+        variable.assign(variable * 8)
+    theirs.save_to_preset(str(directory / "theirs"))
+    return theirs, directory / "theirs"
+
+
+def test_a_tokenizer_of_another_family_passes_between_the_libraries(multilingual, tmp_path):
+    theirs, directory = multilingual
+    ours = hub_tasks.TextClassifier.from_preset(directory)
+    assert type(ours) is hub_tasks.BertTextClassifier
+    assert type(ours.preprocessor.tokenizer) is hub_tasks.XLMRobertaTokenizer
+    ours.save_to_preset(tmp_path / "ours")
+    again = keras_hub.models.TextClassifier.from_preset(str(tmp_path / "ours"))
+    for texts in (TEXTS, PAIRS):  # pairs as KerasHub's BERT joins them, and not as transformers
+        expected = theirs_on(theirs, texts)
+        assert np.ptp(expected) > 0.01
+        np.testing.assert_allclose(ours.predict(texts, verbose=0), expected, atol=1e-4)
+        np.testing.assert_allclose(theirs_on(again, texts), expected, atol=1e-5)

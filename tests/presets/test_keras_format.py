@@ -26,6 +26,12 @@ HOSTILE = {
     },
 }
 JSON = {  # file, pointer, value, what the message says
+    "A14 tokenizer of another": (
+        "tokenizer",
+        "/registered_name",
+        "keras_hub>XLMRobertaTokenizer",
+        "BertTokenizer.*keras_hub>XLMRobertaTokenizer",
+    ),
     "activation": ("task", "/config/activation", "exec", "/config/activation"),
     "activation an object": ("task", "/config/activation", LAMBDA, "/config/activation"),
     "activation false": ("task", "/config/activation", False, "/config/activation"),
@@ -37,6 +43,9 @@ JSON = {  # file, pointer, value, what the message says
     "no splitting": ("tokenizer", "/config/split", False, "/config/split"),
 }
 UNSAFE = {
+    "A10 PARSeq": ("tokenizer", "/registered_name", "keras_hub>PARSeqTokenizer"),
+    "A10 package": ("tokenizer", "/registered_name", "evil>XLMRobertaTokenizer"),
+    "A10 no tokenizer": ("tokenizer", "/registered_name", "keras_hub>BertBackbone"),
     "preprocessor": ("preprocessor", "/registered_name", "keras_hub>Lambda"),
     "task": ("task", "/registered_name", "keras>Lambda"),
     "backbone in the task": ("task", "/config/backbone/registered_name", "keras>Lambda"),

@@ -32,7 +32,8 @@ def test_a_classifier_is_read_whole(tiny, read, transformers_preset):
     data = presets.load(transformers_preset)
     assert data.backbone["hidden_dim"] == 8
     assert data.backbone["activation"] == "gelu"
-    assert data.preprocessor == {"sequence_length": 24, "truncate": "longest_first"}
+    settings = {"sequence_length": 24, "truncate": "longest_first", "pairs": "numbered"}
+    assert data.preprocessor == settings
     assert data.head.labels == ("no", "yes")
     assert data.head.problem_type == "single_label_classification"
     assert data.tokenizer.options["lowercase"] is True
@@ -125,6 +126,14 @@ def test_single_label_with_one_label_is_refused(transformers_preset):
         presets.load(transformers_preset)
 
 
+@pytest.mark.parametrize("name", ["os.system", "BertJapaneseTokenizer", "WhisperTokenizer", 3])
+def test_vocabulary_files_of_a_class_of_no_family_are_refused(name, transformers_preset):
+    settings = {"tokenizer_class": name}
+    (transformers_preset / "tokenizer_config.json").write_text(json.dumps(settings))
+    with pytest.raises(PresetFormatError, match=r"tokenizer_config\.json.*/tokenizer_class"):
+        presets.load(transformers_preset)
+
+
 SETTINGS = {
     "length": ({"model_max_length": 12}, "sequence_length", 12),
     "length as a float": ({"model_max_length": 12.0}, "sequence_length", 12),
@@ -170,19 +179,30 @@ def fast_tokenizer(**model):
 
 @pytest.fixture
 def fast_preset(transformers_preset):
-    def write(document):
+    def write(document, **settings):
         (transformers_preset / "vocab.txt").unlink()
         (transformers_preset / "tokenizer.json").write_text(json.dumps(document))
+        (transformers_preset / "tokenizer_config.json").write_text(json.dumps(settings))
         return transformers_preset
 
     return write
 
 
-def test_a_fast_tokenizer_of_the_known_shape(fast_preset):
-    tokenizer = presets.load(fast_preset(fast_tokenizer())).tokenizer
+@pytest.mark.parametrize(
+    ("settings", "lowercase"),
+    [
+        ({"tokenizer_class": "PreTrainedTokenizerFast"}, False),
+        ({"tokenizer_class": "BertTokenizerFast", "do_lower_case": False}, False),
+        ({"tokenizer_class": "BertTokenizer"}, True),
+        ({}, True),
+    ],
+    ids=["the file", "the settings", "the class", "the class of the encoder"],
+)
+def test_a_fast_tokenizer_of_the_known_shape(settings, lowercase, fast_preset):
+    tokenizer = presets.load(fast_preset(fast_tokenizer(), **settings)).tokenizer
     assert tokenizer.vocabulary == tuple(TOKENS)
-    assert tokenizer.options["lowercase"] is False
-    assert tokenizer.options["strip_accents"] is False
+    assert tokenizer.options["lowercase"] is lowercase
+    assert tokenizer.options["strip_accents"] is lowercase
 
 
 FAST = {

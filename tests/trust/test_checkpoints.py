@@ -136,7 +136,6 @@ PATHS = {
     "vocab_file": "OUTSIDE/fifo",
     "tokenizer_file": "../outside/fifo",
     "chat_template": {"../../x": "y"},
-    "tokenizer_class": "os.system",
 }
 OFFSETS = "data_offsets"
 CASES = {

@@ -31,7 +31,7 @@ def read_files(files: PresetFiles) -> PresetData:
         PresetFormatError: its configuration is of no known format.
     """
     manifest = read_manifest(files) or {}  # first: a file that differs is not worth parsing
-    for name in (names.CONFIG, names.TOKENIZER):
+    for name in (names.CONFIG, names.PREPROCESSOR, names.TOKENIZER):
         if not files.exists(name):
             continue
         limit = names.VOCABULARY_LIMIT if name == names.TOKENIZER else names.JSON_LIMIT

@@ -12,7 +12,9 @@ LAYER = ("name", "trainable", "dtype")
 KIND_TOKENIZER = ("Tokenizer",)
 KIND_BACKBONE = ("Backbone",)
 KIND_PREPROCESSOR = ("TextClassifierPreprocessor", "Preprocessor")
+KIND_OTHER_PREPROCESSOR = ("MaskedLMPreprocessor", "TextEmbedderPreprocessor")
 KIND_TASK = ("TextClassifier", "Classifier")
+_KINDS = (*KIND_BACKBONE, *KIND_TOKENIZER, *KIND_PREPROCESSOR, *KIND_OTHER_PREPROCESSOR)
 _OBJECT = ("module", "class_name", "config", "registered_name", "assets", "weights")
 _KERAS_HUB = ("keras_hub", "keras_nlp")
 _PACKAGES = (*_KERAS_HUB, "hub_tasks")
@@ -21,23 +23,28 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
 def find_family(document: Mapping[str, Any], where: str) -> Family:
-    """The family whose backbone or tokenizer this is; `KERAS_HUB` where KerasHub has it alone."""
+    """The family whose backbone, preprocessor or tokenizer this is; `KERAS_HUB` for others."""
     package, name = _registered_name(document, where, "")
     for family in FAMILIES.values():
-        for kind in (*KIND_BACKBONE, *KIND_TOKENIZER):
-            if name == family.prefix + kind:
-                return family
-    kinds = (*KIND_BACKBONE, *KIND_TOKENIZER)
-    if package in _KERAS_HUB and name.endswith(kinds):
+        if name in [family.prefix + kind for kind in _KINDS]:
+            return family
+    if package in _KERAS_HUB and name.endswith(_KINDS):
         return KERAS_HUB
     supported = ", ".join(f"{family.prefix}Backbone" for family in FAMILIES.values())
-    legitimate = package in _PACKAGES and name.endswith(kinds)
+    legitimate = package in _PACKAGES and name.endswith(_KINDS)
     error = PresetFormatError if legitimate else UnsafePresetError
     raise error(
         f"{where}: /class_name and /registered_name are of no class that hub_tasks knows; nothing "
         f"else is ever built from a preset. Supported: {supported}, and KerasHub's own. "
         f"{_received_class(document)}"
     )
+
+
+def tokenizer_family(document: Mapping[str, Any], family: Family) -> Family:
+    """The family whose tokenizer this is; the encoder's, `family`, where it is none's."""
+    name = str(document.get("registered_name")).rpartition(">")[2]
+    kinds = {f.prefix + kind: f for f in FAMILIES.values() for kind in KIND_TOKENIZER}
+    return kinds.get(name, family)
 
 
 def _registered_name(document: Mapping[str, Any], where: str, pointer: str) -> tuple[str, str]:
@@ -57,6 +64,10 @@ def _received_class(document: Mapping[str, Any]) -> str:
     )
 
 
+def _or_another(kinds: tuple[str, ...]) -> str:
+    return ", or the tokenizer of another family" if kinds == KIND_TOKENIZER else ""
+
+
 def read_object(
     document: Any, family: Family, kinds: tuple[str, ...], where: str, pointer: str = ""
 ) -> dict[str, Any]:
@@ -66,7 +77,7 @@ def read_object(
     if package not in _PACKAGES or registered not in {family.prefix + kind for kind in kinds}:
         raise UnsafePresetError(
             f"{where}: {pointer}/registered_name must be keras_hub>{family.prefix}{kinds[0]}, the "
-            f"class that belongs to this backbone. {_received_class(document)}"
+            f"class that belongs to this backbone{_or_another(kinds)}. {_received_class(document)}"
         )
     _check_agreement(document, registered, where, pointer)
     return document["config"]

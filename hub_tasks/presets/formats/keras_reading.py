@@ -16,6 +16,7 @@ from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.formats.hdf5 import HDF5Tensors
 from hub_tasks.presets.formats.keras_objects import (
     KIND_BACKBONE,
+    KIND_OTHER_PREPROCESSOR,
     KIND_PREPROCESSOR,
     KIND_TASK,
     LAYER,
@@ -29,6 +30,7 @@ from hub_tasks.presets.manifest import HEAD_ENTRIES
 from hub_tasks.presets.schema import (
     ACTIVATIONS,
     MAX_CLASSES,
+    PAIRS,
     POOLINGS,
     TRUNCATIONS,
     check_backbone,
@@ -114,8 +116,7 @@ def _read_preprocessor(
         return None
     document = read_json(files, names.PREPROCESSOR)
     where = f"{names.PREPROCESSOR} of preset {files}"
-    others = ("MaskedLMPreprocessor", "TextEmbedderPreprocessor")
-    if str(document.get("registered_name")).endswith(others):
+    if str(document.get("registered_name")).endswith(KIND_OTHER_PREPROCESSOR):
         return None
     config = read_object(document, family, KIND_PREPROCESSOR, where)
     known = (*LAYER, "tokenizer", "config_file", "sequence_length", "truncate")
@@ -126,22 +127,15 @@ def _read_preprocessor(
             f"{where}: /config/config_file must be {names.PREPROCESSOR}. "
             f"{received(config_file=config['config_file'])}"
         )
-    ours = check_keys(
-        manifest.get("preprocessor", {}),
-        f"{names.MANIFEST} of preset {files}",
-        "/preprocessor",
-        ("truncate",),
-    )
+    place = f"{names.MANIFEST} of preset {files}"
+    ours = {"truncate": config.get("truncate", "round_robin"), "pairs": family.pairs}
+    ours |= check_keys(manifest.get("preprocessor", {}), place, "/preprocessor", ours)
     return {
         "sequence_length": check_integer(
             config.get("sequence_length", 512), where, "/config/sequence_length", 3, 1_048_576
         ),
-        "truncate": check_choice(
-            ours.get("truncate", config.get("truncate", "round_robin")),
-            where,
-            "/config/truncate",
-            TRUNCATIONS,
-        ),
+        "truncate": check_choice(ours["truncate"], where, "/config/truncate", TRUNCATIONS),
+        "pairs": check_choice(ours["pairs"], place, "/preprocessor/pairs", PAIRS),
     }
 
 

@@ -18,6 +18,7 @@ from hub_tasks.presets.formats.keras_objects import (
     LAYER,
     check_layer_entries,
     read_object,
+    tokenizer_family,
 )
 from hub_tasks.presets.schema import STEPS, check_added_tokens, check_choice, check_flag, check_keys
 from hub_tasks.presets.strict_json import read_json
@@ -55,13 +56,21 @@ _FIXED = {  # entry -> its one value here, and what any other means
 def read_tokenizer(
     files: PresetFiles, family: Family, manifest: Mapping[str, Any]
 ) -> TokenizerData:
-    """Reads a family's tokenizer; `manifest` has the options that KerasHub has no place for."""
+    """Reads the tokenizer of a family, be it the encoder's or another.
+
+    Args:
+        family: that of the encoder.
+        manifest: has the options that KerasHub has no place for.
+    """
     where = f"{names.TOKENIZER} of preset {files}"
-    config = read_object(read_json(files, names.TOKENIZER), family, KIND_TOKENIZER, where)
+    document = read_json(files, names.TOKENIZER)
+    family = tokenizer_family(document, family)
+    config = read_object(document, family, KIND_TOKENIZER, where)
     check_layer_entries(config, where, "/config")
     data = _READERS[family.tokenizer](files, family, config, where)
     where = f"{names.MANIFEST} of preset {files}"
-    return replace(data, options={**data.options, **_read_extras(family, manifest, where)})
+    options = {**data.options, **_read_extras(family, manifest, where)}
+    return replace(data, options=options, family=family)
 
 
 def write_tokenizer(

@@ -35,11 +35,11 @@ def write(data: PresetData, weights_format: str, version: str) -> dict[str, byte
     family, out = data.family, {}
     tokenizer = preprocessor = backbone = None
     if data.tokenizer is not None:
-        config, assets = write_tokenizer(family, data.tokenizer)
-        tokenizer = _document(family, "Tokenizer", config, "int32")
+        config, assets = write_tokenizer(data.tokenizer_family, data.tokenizer)
+        tokenizer = _document(data.tokenizer_family, "Tokenizer", config, "int32")
         out |= {names.TOKENIZER: tokenizer, **assets}
     if data.preprocessor is not None:
-        settings = dict(data.preprocessor)
+        settings = {k: v for k, v in data.preprocessor.items() if k != "pairs"}
         if settings["truncate"] == "longest_first":  # KerasHub has no such mode
             settings["truncate"] = "round_robin"
         config = {"tokenizer": tokenizer, "config_file": names.PREPROCESSOR, **settings}
@@ -82,11 +82,17 @@ def extras(data: PresetData) -> dict[str, Any]:
         and field.keras is None
         and data.backbone[field.name] != field.default
     }
-    longest_first = (data.preprocessor or {}).get("truncate") == "longest_first"
+    in_keras_hub = {"truncate": ("round_robin", "waterfall"), "pairs": (data.family.pairs,)}
+    preprocessor = {
+        name: value
+        for name, value in (data.preprocessor or {}).items()
+        if value not in in_keras_hub.get(name, (value,))
+    }
+    kind = data.tokenizer_family
     return {
         "backbone": backbone,
-        "preprocessor": {"truncate": "longest_first"} if longest_first else {},
-        "tokenizer": tokenizer_extras(data.family, data.tokenizer) if data.tokenizer else {},
+        "preprocessor": preprocessor,
+        "tokenizer": tokenizer_extras(kind, data.tokenizer) if data.tokenizer else {},
         "head": _head_extras(data.family, data.head) if data.head else {},
     }
 

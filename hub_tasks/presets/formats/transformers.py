@@ -40,17 +40,21 @@ def read(files: PresetFiles) -> PresetData:
     family = _family(config, where)
     backbone = _backbone(family, config, where)
     check_sizes(files, backbone["vocabulary_size"])
-    return PresetData(
+    tokenizer, pairs = read_tokenizer(files, family, config, backbone["vocabulary_size"])
+    data = PresetData(
         family=family,
         backbone=backbone,
         weights=_weights(files, family, backbone, head=False),
-        tokenizer=read_tokenizer(files, family),
+        tokenizer=tokenizer,
         preprocessor={
             "sequence_length": _sequence_length(files, backbone),
             "truncate": "longest_first",
+            "pairs": pairs,
         },
         head=_head(files, family, backbone, config, where),
     )
+    _check_padding(data, where)
+    return data
 
 
 def _warn_of_code(files: PresetFiles, config: Mapping[str, Any]) -> None:
@@ -101,6 +105,16 @@ def _backbone(family: Family, config: Mapping[str, Any], where: str) -> dict[str
         else:
             backbone[field.name] = default
     return check_backbone(family, backbone, where)
+
+
+def _check_padding(data: PresetData, where: str) -> None:
+    """Refuses a tokenizer that pads with another id than the one that positions skip."""
+    first, padding = data.family.encoder.position_offset, data.padding_id
+    if first and padding is not None and first != padding + 1:
+        raise PresetFormatError(
+            f"{where}: a {data.family.title} encoder counts positions past the id {first - 1} of "
+            f"padding, which that of the tokenizer must be. {received(id=padding)}"
+        )
 
 
 def _stated(field: Field, config: Mapping[str, Any], where: str) -> Any:

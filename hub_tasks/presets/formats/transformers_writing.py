@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from hub_tasks.families import Family, Field
+from hub_tasks.errors import PresetSaveError, received
+from hub_tasks.families import Field
 from hub_tasks.presets import files as names
 from hub_tasks.presets.data import HeadData, PresetData
 from hub_tasks.presets.formats.safetensors import write_safetensors
@@ -62,8 +63,14 @@ def _config(data: PresetData) -> dict[str, Any]:
         config[family.pooling] = "mean" if head.pooling == "mean" else "cls"
     config |= _labels(head)
     if data.tokenizer is not None:
-        ids = {token: i for i, token in enumerate(data.tokenizer.vocabulary)}
-        config["pad_token_id"] = ids[family.special_tokens["pad"]]
+        config["pad_token_id"] = data.padding_id
+        first = family.encoder.position_offset
+        if first and first != config["pad_token_id"] + 1:
+            raise PresetSaveError(
+                f"Not saved: in transformers, a {family.title} encoder counts positions past the "
+                f"id of padding, which must be {first - 1}. "
+                f"{received(id=config['pad_token_id'])}"
+            )
     return {**config, "dtype": "float32"}
 
 
@@ -84,9 +91,8 @@ def _labels(head: HeadData) -> dict[str, Any]:
 
 
 def _tokenizer_config(data: PresetData) -> dict[str, Any]:
-    family: Family = data.family
-    tokens: Mapping[str, str] = family.special_tokens
-    segments = ["token_type_ids"] if family.encoder.segments is True else []
+    tokens: Mapping[str, str] = data.tokenizer_family.special_tokens
+    segments = ["token_type_ids"] if data.family.encoder.segments is True else []
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": data.preprocessor["sequence_length"],
