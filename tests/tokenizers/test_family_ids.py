@@ -26,7 +26,6 @@ MORE = [
     "<s> <mask> </s><pad>",
 ]
 SIZES = {
-    "vocab_size": 200_000,
     "hidden_size": 8,
     "num_hidden_layers": 1,
     "num_attention_heads": 1,
@@ -34,11 +33,12 @@ SIZES = {
     "max_position_embeddings": 514,
 }
 REAL = {  # family -> directory of real files, names in a transformers checkpoint, configuration
-    "roberta": ("roberta-base", ("vocab.json", "merges.txt"), {}),
+    "roberta": ("roberta-base", ("vocab.json", "merges.txt"), {"vocab_size": 50_265}),
     "deberta_v3": (
         "deberta-v3",
         ("spm.model",),
         {
+            "vocab_size": 128_100,
             "relative_attention": True,
             "position_biased_input": False,
             "share_att_key": True,
@@ -169,7 +169,7 @@ def test_trained_models_give_the_ids_of_transformers(train, lines, tmp_path, fam
     transformers = pytest.importorskip("transformers")
     (tmp_path / name).write_bytes(train(**options))
     record = FAMILIES[family]
-    sizes = {**SIZES, "embedding_size": 8}
+    sizes = {**SIZES, "vocab_size": 3_000, "embedding_size": 8}
     config = {"model_type": record.model_type or family, **sizes}
     (tmp_path / "config.json").write_text(json.dumps(config))
     settings = {"tokenizer_class": f"{record.prefix}Tokenizer"}

@@ -112,7 +112,8 @@ def test_pairs(pair_of_tokenizers, texts, data, max_length):
 @pytest.mark.parametrize("name", LOWERCASE)
 def test_a_transformers_directory_is_read_with_its_settings(tmp_path, real_data, texts, name):
     shutil.copy(real_data / "vocabs" / name / "vocab.txt", tmp_path)
-    sizes = {"vocab_size": 30522, "hidden_size": 8, "num_hidden_layers": 1}
+    tokens = (tmp_path / "vocab.txt").read_text(encoding="utf-8").count("\n")
+    sizes = {"vocab_size": tokens, "hidden_size": 8, "num_hidden_layers": 1}
     more = {"num_attention_heads": 1, "intermediate_size": 8, "max_position_embeddings": 24}
     config = {"model_type": "bert", **sizes, **more}
     (tmp_path / "config.json").write_text(json.dumps(config))
