@@ -52,6 +52,5 @@ from hub_tasks.tasks.named import (
 )
 from hub_tasks.tokenizers import Tokenizer
 from hub_tasks.export import save_to_transformers
-from hub_tasks.presets.model_card import write_model_card
+from hub_tasks.presets.publishing import upload_preset, write_model_card
 from hub_tasks.presets.sources.offline import set_offline
-from hub_tasks.presets.upload import upload_preset

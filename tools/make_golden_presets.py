@@ -25,7 +25,7 @@ import transformers
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors
 
 import hub_tasks
-from hub_tasks.presets.manifest import SCHEMA_VERSION
+from hub_tasks.presets.formats.manifest import SCHEMA_VERSION
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "tests" / "golden"
 TEXTS = ["Good film", "a bad, bad day!", "", "what a fine film it is, and a good day for it"]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hub_tasks.errors import printable
-from hub_tasks.presets.listing import FileEntry
+from hub_tasks.presets.publishing.listing import FileEntry
 
 
 def details(entries: Mapping[str, str | None]) -> Any:

@@ -4,7 +4,7 @@ import argparse
 import json
 from dataclasses import asdict
 
-from hub_tasks.presets.description import Description, describe
+from hub_tasks.presets.publishing import Description, describe
 
 HELP = "Show what a preset is and what is odd about it, without loading it."
 _MOST_LABELS = 50  # that the table names

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from hub_tasks.cli._tables import escaped, file_table
     from hub_tasks.presets.files import README
-    from hub_tasks.presets.upload import files_to_upload, upload_preset
+    from hub_tasks.presets.publishing import files_to_upload, upload_preset
 
     if not arguments.dry_run:
         address = upload_preset(arguments.handle, arguments.directory)

@@ -9,8 +9,7 @@ from hub_tasks.presets.catalogue import CATALOGUE, PresetRecord, list_presets
 from hub_tasks.presets.data import AddedToken, HeadData, PresetData, PresetSource, TokenizerData
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.loading import open_preset
-from hub_tasks.presets.saving import save, save_to_transformers
-from hub_tasks.presets.verifying import comparison, texts_to_verify
+from hub_tasks.presets.saving import comparison, save, save_to_transformers, texts_to_verify
 from hub_tasks.presets.weights import Weights
 
 __all__ = [

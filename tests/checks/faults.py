@@ -13,9 +13,9 @@ from types import FrameType
 from typing import Any
 
 _WRITERS = (
-    "hub_tasks.presets.saving",
-    "hub_tasks.presets.placing",
-    "hub_tasks.presets.locking",
+    "hub_tasks.presets.saving.writing",
+    "hub_tasks.presets.saving.placing",
+    "hub_tasks.presets.saving.locking",
     "shutil",
 )
 _BEFORE_EXCHANGE = "set_errno"

@@ -28,7 +28,7 @@ import numpy as np
 
 from hub_tasks import presets
 from hub_tasks.errors import PresetError, PresetSaveError
-from hub_tasks.presets import saving
+from hub_tasks.presets.saving import writing as saving
 from tests.checks import faults
 
 ROOT = Path(__file__).parents[2]

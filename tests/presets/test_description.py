@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from hub_tasks.errors import PresetNotFoundError
-from hub_tasks.presets import description
-from hub_tasks.presets.description import describe
 from hub_tasks.presets.files import PresetFiles
+from hub_tasks.presets.publishing import description
+from hub_tasks.presets.publishing.description import describe
 from tests.checks.broken_presets import drop, edit_hdf5, edit_json, edit_safetensors, put, sign
 from tests.checks.tiny import tiny_classifier
 
@@ -227,7 +227,7 @@ def test_a_foreign_error_is_an_error_of_the_description(signed_preset, monkeypat
     def fail(*arguments):
         raise RecursionError("too deep")
 
-    monkeypatch.setattr("hub_tasks.presets.description.read_files", fail)
+    monkeypatch.setattr("hub_tasks.presets.publishing.description.read_files", fail)
     assert describe(signed_preset).errors == ["RecursionError: too deep"]
 
 

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 import hub_tasks
 from hub_tasks.errors import PresetError, PresetSaveError
 from hub_tasks.families import FAMILIES
-from hub_tasks.presets.model_card import write_model_card
+from hub_tasks.presets.publishing.model_card import write_model_card
 from tests.checks.broken_presets import edit_json, put, sign
 from tests.checks.tiny import LABELS, TEXTS, tiny_classifier
 

@@ -11,7 +11,7 @@ import pytest
 
 from hub_tasks import presets
 from hub_tasks.errors import PresetSaveError
-from hub_tasks.presets import saving
+from hub_tasks.presets.saving import writing as saving
 from tests.checks.broken_presets import read_weights
 
 VERSION = "0.0.0"

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from hub_tasks.errors import PresetNotFoundError, PresetSaveError
-from hub_tasks.presets import upload
 from hub_tasks.presets.files import KNOWN
-from hub_tasks.presets.upload import files_to_upload, upload_preset
+from hub_tasks.presets.publishing import upload
+from hub_tasks.presets.publishing.upload import files_to_upload, upload_preset
 from tests.checks.broken_presets import edit_hdf5, put, sign
 from tests.checks.hub_server import COMMIT
 from tests.checks.kaggle_uploads import kaggle_server
@@ -25,10 +25,10 @@ RUN = """
 import json, sys, traceback
 from dataclasses import asdict
 from hub_tasks.errors import PresetError
-from hub_tasks.presets.description import describe
+from hub_tasks.presets.publishing.description import describe
 from hub_tasks.presets.sources import resolve
 from hub_tasks.presets.formats import read_files
-from hub_tasks.presets.upload import upload_preset
+from hub_tasks.presets.publishing.upload import upload_preset
 
 def download(handle):
     files = resolve(handle)

@@ -3,8 +3,8 @@
 import pytest
 
 from hub_tasks.errors import PresetFormatError
-from hub_tasks.presets import vocabulary
 from hub_tasks.presets.files import PresetFiles
+from hub_tasks.presets.formats import vocabulary
 
 GOOD = {
     "plain": (b"a\nb\n", ("a", "b")),

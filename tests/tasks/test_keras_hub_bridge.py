@@ -16,7 +16,7 @@ from hub_tasks.errors import (
     UnsafePresetError,
 )
 from hub_tasks.families import FAMILIES
-from hub_tasks.presets.vocabulary import write_sentencepiece
+from hub_tasks.presets.formats.vocabulary import write_sentencepiece
 from tests.checks.broken_presets import edit_hdf5, put
 from tests.checks.tiny import LABELS, TEXTS, tiny_tokenizer
 

@@ -44,7 +44,7 @@ READING = [  # what turns the bytes of a preset into data
     *sorted((ROOT / "presets" / "formats").glob("*.py")),
     *(
         ROOT / "presets" / f"{name}.py"
-        for name in ("strict_json", "schema", "vocabulary", "sentencepiece", "weights", "data")
+        for name in ("strict_json", "schema", "weights", "data")
     ),
 ]
 TO_FILES = {"os", "pathlib", "io.open", "shutil", "tempfile", "glob", "urllib", "http", "socket"}

@@ -10,9 +10,9 @@ from hub_tasks.presets.data import PresetData
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.formats import keras_hub, keras_reading, transformers
 from hub_tasks.presets.formats.keras_objects import find_family
-from hub_tasks.presets.manifest import read_manifest
+from hub_tasks.presets.formats.manifest import read_manifest
+from hub_tasks.presets.formats.vocabulary import check_complete
 from hub_tasks.presets.strict_json import read_json
-from hub_tasks.presets.vocabulary import check_complete
 
 
 def _checked(data: PresetData, files: PresetFiles, manifest: Mapping[str, Any]) -> PresetData:

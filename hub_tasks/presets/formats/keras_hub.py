@@ -21,11 +21,11 @@ from hub_tasks.presets.formats.keras_objects import (
     read_keras_hub_object,
 )
 from hub_tasks.presets.formats.keras_reading import check_head
-from hub_tasks.presets.manifest import HEAD_ENTRIES
+from hub_tasks.presets.formats.manifest import HEAD_ENTRIES
+from hub_tasks.presets.formats.sentencepiece import read_model
+from hub_tasks.presets.formats.vocabulary import read_merges, read_vocabulary
 from hub_tasks.presets.schema import check_keys
-from hub_tasks.presets.sentencepiece import read_model
 from hub_tasks.presets.strict_json import read_json
-from hub_tasks.presets.vocabulary import read_merges, read_vocabulary
 from hub_tasks.presets.whole_file import WholeFile
 
 # What could name a file, or be a pattern that is run: these must be null.

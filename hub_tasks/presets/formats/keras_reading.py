@@ -25,8 +25,9 @@ from hub_tasks.presets.formats.keras_objects import (
 )
 from hub_tasks.presets.formats.keras_tensors import names_beside, tensors_to_read
 from hub_tasks.presets.formats.keras_tokenizers import read_tokenizer
+from hub_tasks.presets.formats.manifest import HEAD_ENTRIES
 from hub_tasks.presets.formats.safetensors import SafeTensors
-from hub_tasks.presets.manifest import HEAD_ENTRIES
+from hub_tasks.presets.formats.vocabulary import check_sizes
 from hub_tasks.presets.schema import (
     ACTIVATIONS,
     MAX_CLASSES,
@@ -43,7 +44,6 @@ from hub_tasks.presets.schema import (
     check_real,
 )
 from hub_tasks.presets.strict_json import read_json
-from hub_tasks.presets.vocabulary import check_sizes
 from hub_tasks.presets.weights import (
     TensorFile,
     Weights,

@@ -20,15 +20,15 @@ from hub_tasks.presets.formats.keras_objects import (
     read_object,
     tokenizer_family,
 )
-from hub_tasks.presets.schema import STEPS, check_added_tokens, check_choice, check_flag, check_keys
-from hub_tasks.presets.strict_json import read_json
-from hub_tasks.presets.vocabulary import (
+from hub_tasks.presets.formats.vocabulary import (
     read_merges,
     read_numbered_vocabulary,
     read_sentencepiece,
     read_vocabulary,
     write_sentencepiece,
 )
+from hub_tasks.presets.schema import STEPS, check_added_tokens, check_choice, check_flag, check_keys
+from hub_tasks.presets.strict_json import read_json
 
 _BYTE_PAIR_DEFAULTS = {"nfc": False, "special_tokens_in_strings": True, "added_tokens": ()}
 _SENTENCEPIECE_DEFAULTS = {

@@ -19,8 +19,8 @@ from hub_tasks.presets.formats.hdf5 import write_hdf5
 from hub_tasks.presets.formats.keras_tensors import tensors_beside
 from hub_tasks.presets.formats.keras_tokenizers import extras as tokenizer_extras
 from hub_tasks.presets.formats.keras_tokenizers import write_tokenizer
+from hub_tasks.presets.formats.manifest import HEAD_ENTRIES
 from hub_tasks.presets.formats.safetensors import write_safetensors
-from hub_tasks.presets.manifest import HEAD_ENTRIES
 from hub_tasks.presets.weights import model_tensors
 
 

@@ -8,8 +8,8 @@ from hub_tasks.errors import PresetFormatError, received
 from hub_tasks.families import Family
 from hub_tasks.presets.data import TokenizerData
 from hub_tasks.presets.formats.added_tokens import Stated, enter
+from hub_tasks.presets.formats.vocabulary import check_merges, in_order_of_ids
 from hub_tasks.presets.schema import check_flag
-from hub_tasks.presets.vocabulary import check_merges, in_order_of_ids
 
 
 def read_document(

@@ -15,6 +15,7 @@ from hub_tasks.presets.data import HeadData, PresetData
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.formats.safetensors import SafeTensors
 from hub_tasks.presets.formats.transformers_tokenizers import read_tokenizer, read_tokenizer_config
+from hub_tasks.presets.formats.vocabulary import check_sizes
 from hub_tasks.presets.schema import (
     MAX_CLASSES,
     check_backbone,
@@ -25,7 +26,6 @@ from hub_tasks.presets.schema import (
     check_real,
 )
 from hub_tasks.presets.strict_json import read_json
-from hub_tasks.presets.vocabulary import check_sizes
 from hub_tasks.presets.weights import Weights, model_tensors, refuse_shards
 
 _SHARDS = f"{names.HF_SAFETENSORS}.index.json"

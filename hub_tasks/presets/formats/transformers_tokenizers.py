@@ -23,15 +23,15 @@ from hub_tasks.presets.formats.added_tokens import (
 )
 from hub_tasks.presets.formats.added_tokens import named as named_in
 from hub_tasks.presets.formats.tokenizer_json import read_document, wordpiece_options
-from hub_tasks.presets.schema import check_flag
-from hub_tasks.presets.strict_json import read_json
-from hub_tasks.presets.vocabulary import (
+from hub_tasks.presets.formats.vocabulary import (
     in_order_of_ids,
     read_merges,
     read_numbered_vocabulary,
     read_sentencepiece,
     read_vocabulary,
 )
+from hub_tasks.presets.schema import check_flag
+from hub_tasks.presets.strict_json import read_json
 
 
 def read_tokenizer(

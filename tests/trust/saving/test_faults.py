@@ -17,7 +17,7 @@ import pytest
 from hub_tasks import presets
 from hub_tasks.backbones import values
 from hub_tasks.errors import PresetSaveError
-from hub_tasks.presets import saving
+from hub_tasks.presets.saving import writing as saving
 from tests.checks import faults, saving_worker
 from tests.checks.saving_worker import FORMATS, save, state
 from tests.checks.tiny import LABELS, TEXTS, tiny_classifier

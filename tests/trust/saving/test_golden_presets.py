@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import hub_tasks
-from hub_tasks.presets.manifest import SCHEMA_VERSION
+from hub_tasks.presets.formats.manifest import SCHEMA_VERSION
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 RECORDS = sorted(GOLDEN.glob("schema_*/*.json"))

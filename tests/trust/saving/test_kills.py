@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hub_tasks.errors import PresetSaveError
-from hub_tasks.presets import locking
+from hub_tasks.presets.saving import locking
 from tests.checks import faults, saving_worker
 from tests.checks.saving_worker import save, state
 

@@ -7,7 +7,7 @@ from hub_tasks.errors import PresetFormatError, PresetSaveError, received, short
 from hub_tasks.families import Family
 from hub_tasks.presets import files as names
 from hub_tasks.presets.files import VOCABULARY_LIMIT, PresetFiles
-from hub_tasks.presets.sentencepiece import (
+from hub_tasks.presets.formats.sentencepiece import (
     BPE,
     CONTROL,
     NORMAL,

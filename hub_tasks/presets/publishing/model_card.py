@@ -17,9 +17,9 @@ from hub_tasks.errors import PresetSaveError, received
 from hub_tasks.families import FAMILIES
 from hub_tasks.presets import files as names
 from hub_tasks.presets.catalogue import CATALOGUE
-from hub_tasks.presets.description import Description, describe
 from hub_tasks.presets.files import PresetFiles
-from hub_tasks.presets.markdown import code, escaped, line, paragraphs, table
+from hub_tasks.presets.publishing.description import Description, describe
+from hub_tasks.presets.publishing.markdown import code, escaped, line, paragraphs, table
 from hub_tasks.presets.sources import hugging_face, kaggle
 from hub_tasks.presets.strict_json import read_json
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from hub_tasks.errors import PresetError, PresetNotFoundError, PresetSaveError, received
 from hub_tasks.presets.files import KNOWN, README, PresetFiles
-from hub_tasks.presets.listing import FileEntry, entry, own_names
-from hub_tasks.presets.soundness import check_preset
+from hub_tasks.presets.publishing.listing import FileEntry, entry, own_names
+from hub_tasks.presets.publishing.soundness import check_preset
 from hub_tasks.presets.sources import hugging_face, kaggle, local
 from hub_tasks.presets.sources._failures import reason
 

@@ -18,12 +18,12 @@ from hub_tasks.presets import files as names
 from hub_tasks.presets.data import PresetData
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.formats import keras_writing, read_files, transformers_writing
-from hub_tasks.presets.locking import locked
-from hub_tasks.presets.manifest import SCHEMA_VERSION, digest
-from hub_tasks.presets.placing import beside, make_directory, place, remove_leftovers
+from hub_tasks.presets.formats.manifest import SCHEMA_VERSION, digest
+from hub_tasks.presets.formats.vocabulary import vocabulary_problem
+from hub_tasks.presets.saving.locking import locked
+from hub_tasks.presets.saving.placing import beside, make_directory, place, remove_leftovers
 from hub_tasks.presets.schema import check_labels
 from hub_tasks.presets.strict_json import is_text
-from hub_tasks.presets.vocabulary import vocabulary_problem
 from hub_tasks.presets.weights import model_tensors
 
 WEIGHTS_FORMATS = ("h5", "safetensors")

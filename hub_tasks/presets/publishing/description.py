@@ -17,9 +17,9 @@ from hub_tasks.presets import files as names
 from hub_tasks.presets.data import PresetData
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.formats import read_files
-from hub_tasks.presets.listing import FileEntry, entry, foreign_names, kind, own_names
+from hub_tasks.presets.publishing.listing import FileEntry, entry, foreign_names, kind, own_names
+from hub_tasks.presets.publishing.soundness import misfits
 from hub_tasks.presets.shapes import count, data_shapes
-from hub_tasks.presets.soundness import misfits
 from hub_tasks.presets.sources import hugging_face, resolve
 from hub_tasks.presets.strict_json import read_json
 from hub_tasks.presets.whole_file import WholeFile

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from hub_tasks.errors import PresetSaveError
-from hub_tasks.presets.locking import surely
+from hub_tasks.presets.saving.locking import surely
 
 _STAGING = "hub_tasks-staging-"
 _OLD = "-old"
