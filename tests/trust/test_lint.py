@@ -42,10 +42,7 @@ NEVER_IMPORTED = {
 NEVER_CALLED = {"torch.load", "np.load", "numpy.load", "compile", "keras.saving.load_model"}
 READING = [  # what turns the bytes of a preset into data
     *sorted((ROOT / "presets" / "formats").glob("*.py")),
-    *(
-        ROOT / "presets" / f"{name}.py"
-        for name in ("strict_json", "schema", "weights", "data")
-    ),
+    *(ROOT / "presets" / f"{name}.py" for name in ("strict_json", "schema", "weights", "data")),
 ]
 TO_FILES = {"os", "pathlib", "io.open", "shutil", "tempfile", "glob", "urllib", "http", "socket"}
 

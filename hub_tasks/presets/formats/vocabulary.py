@@ -6,6 +6,7 @@ from typing import Any
 from hub_tasks.errors import PresetFormatError, PresetSaveError, received, shorten
 from hub_tasks.families import Family
 from hub_tasks.presets import files as names
+from hub_tasks.presets.data import PresetData
 from hub_tasks.presets.files import VOCABULARY_LIMIT, PresetFiles
 from hub_tasks.presets.formats.sentencepiece import (
     BPE,
@@ -184,16 +185,20 @@ def check_sizes(files: PresetFiles, rows: int) -> None:
             )
 
 
-def check_complete(tokens: int, rows: int, source: Any) -> None:
-    """Refuses a vocabulary that has lost tokens, where no digest would tell.
+def loss_of_tokens(data: PresetData, source: PresetFiles) -> str | None:
+    """What to say of a vocabulary that seems to have lost tokens, where no digest would tell.
 
     Embeddings have a few rows more than tokens where their size was rounded up.
     """
-    if tokens < rows - max(rows // 100, 7):
-        raise PresetFormatError(
-            f"The vocabulary of preset {source} has {tokens} tokens for an embedding of {rows} "
-            f"rows (vocabulary_size in config.json): the file is cut short, or of another model."
-        )
+    if data.tokenizer is None or data.backbone is None:
+        return None
+    tokens, rows = len(data.tokenizer.vocabulary), data.backbone["vocabulary_size"]
+    if tokens >= rows - max(rows // 100, 7):
+        return None
+    return (
+        f"The vocabulary of preset {source} has {tokens} tokens for an embedding of {rows} rows "
+        f"(vocabulary_size in config.json): the file is cut short, or of another model."
+    )
 
 
 def _read_lines(files: PresetFiles, name: str) -> list[str]:
