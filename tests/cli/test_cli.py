@@ -20,7 +20,8 @@ def hub_tasks_command(*arguments: str, typed: str = "") -> subprocess.CompletedP
             "from hub_tasks.cli import main; raise SystemExit(main())",
             *arguments,
         ],
-        env={**os.environ, "COLUMNS": "160"},
+        # Compiled as for users, and not as for tests, whose models run once.
+        env={**os.environ, "COLUMNS": "160", "XLA_FLAGS": ""},
         input=typed,
         capture_output=True,
         text=True,

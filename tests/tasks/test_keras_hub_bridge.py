@@ -21,7 +21,6 @@ from tests.checks.broken_presets import edit_hdf5, put
 from tests.checks.tiny import LABELS, TEXTS, tiny_tokenizer
 
 models = pytest.importorskip("keras_hub", reason="keras-nlp is not installed").models
-pytestmark = pytest.mark.backend
 
 SIZES = {"vocabulary_size": 40, "num_layers": 2, "hidden_dim": 8, "intermediate_dim": 12}
 PAIRS = (TEXTS, TEXTS[::-1])
@@ -63,6 +62,7 @@ def pair(request):
     return ours, theirs
 
 
+@pytest.mark.backend
 def test_outputs_are_those_of_keras_hub(pair):
     ours, theirs = pair
     expected = np.asarray(theirs.predict(TEXTS, verbose=0))
@@ -74,6 +74,7 @@ def test_outputs_are_those_of_keras_hub(pair):
     np.testing.assert_allclose(outputs, keras.ops.convert_to_numpy(expected), atol=1e-4)
 
 
+@pytest.mark.backend
 def test_it_trains_and_knows_its_labels(pair):
     ours, _ = pair
     labels = ["a" if label == "positive" else "c" for label in LABELS]
@@ -83,6 +84,7 @@ def test_it_trains_and_knows_its_labels(pair):
     assert ours.classify("good film").label in ("a", "b", "c")
 
 
+@pytest.mark.backend
 def test_a_preset_of_the_bridge_loads_with_equal_outputs(pair, tmp_path):
     ours, _ = pair
     ours.preprocessor.sequence_length = 12
@@ -96,6 +98,7 @@ def test_a_preset_of_the_bridge_loads_with_equal_outputs(pair, tmp_path):
     assert hub_tasks.TextClassifier.from_preset(tmp_path / "preset", labels=["x", "y"]).labels
 
 
+@pytest.mark.backend
 def test_keras_hub_reads_a_preset_of_the_bridge(pair, tmp_path):
     ours, theirs = pair
     ours.save_to_preset(tmp_path)
@@ -116,6 +119,7 @@ def f_net_preset(tmp_path):
     return clf, tmp_path / "f_net"
 
 
+@pytest.mark.backend
 def test_a_classifier_of_keras_hub_loads_with_its_head(f_net_preset):
     theirs, preset = f_net_preset
     ours = hub_tasks.TextClassifier.from_preset(preset)
@@ -124,6 +128,7 @@ def test_a_classifier_of_keras_hub_loads_with_its_head(f_net_preset):
     assert ours.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
 
 
+@pytest.mark.backend
 def test_a_decoder_of_keras_hub_loads_under_a_fresh_head(tmp_path):
     sizes = {"num_layers": 2, "num_heads": 2, "hidden_dim": 8, "intermediate_dim": 12}
     backbone = models.GPT2Backbone(vocabulary_size=40, max_sequence_length=64, **sizes)

@@ -94,6 +94,8 @@ class Worker:
             "TMPDIR": str(self.temporary),
             "HDF5_PLUGIN_PATH": str(self.plugins),
             "PYTHONPATH": str(_ROOT),
+            "MALLOC_ARENA_MAX": "2",  # the address space that threads reserve is limited
+            "XLA_FLAGS": "",
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.trust.worker"],

@@ -17,7 +17,7 @@ from typing import Any
 from tests.trust.memory import start_peak, status
 
 NEW_USER, NEW_NET = 0x10000000, 0x40000000
-MARGIN = 2**29  # address space beyond what is there, bytes: an allocator reserves more than it uses
+MARGIN = 2**30  # address space beyond what is there, bytes: an allocator reserves more than it uses
 NEVER = (  # events of `sys.audit`, or what these begin with
     "exec",
     "compile",
