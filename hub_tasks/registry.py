@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from hub_tasks.errors import HubTasksError, received
 
@@ -39,9 +39,9 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     def _entries(self) -> dict[str, Entry]:
         return dict(self._read())
 
-    def register(self, name: str, entry: Entry) -> Entry:
-        """Adds `entry`; a name is registered once."""
-        if name in self._entries:
+    def register(self, name: str, entry: Entry, replace: bool = False) -> Entry:
+        """Adds `entry`; a name is registered once, unless its entry is to be replaced."""
+        if name in self._entries and not replace:
             raise ValueError(f"{self.kind} {name!r} is registered twice.")
         self._entries[name] = entry
         return entry
@@ -54,6 +54,10 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
                 f"{close_matches(name, known)} {received(name=name)}"
             )
         return self._entries[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The entry of this name, or `default`."""
+        return self._entries.get(name, default)
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries

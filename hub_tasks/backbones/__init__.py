@@ -1,5 +1,6 @@
 """Backbones: encoders as Keras models."""
 
+from hub_tasks.backbones import encoders  # noqa: F401 - registers them
 from hub_tasks.backbones.backbone import (
     BACKBONES,
     Backbone,
@@ -9,6 +10,7 @@ from hub_tasks.backbones.backbone import (
     values,
     widened,
 )
+from hub_tasks.backbones.encoder import EncoderBackbone, complete, encoder_defaults
 from hub_tasks.backbones.keras_hub import (
     KerasHubBackbone,
     build,
@@ -17,17 +19,22 @@ from hub_tasks.backbones.keras_hub import (
     written_by,
 )
 from hub_tasks.backbones.precision import auto_dtype
+from hub_tasks.backbones.recipe import Recipe
 from hub_tasks.backbones.size import random_state_kept_on_failure
 from hub_tasks.backbones.transformer import TransformerBackbone
 
 __all__ = [
     "BACKBONES",
     "Backbone",
+    "EncoderBackbone",
     "KerasHubBackbone",
+    "Recipe",
     "TransformerBackbone",
     "assign",
     "auto_dtype",
     "build",
+    "complete",
+    "encoder_defaults",
     "is_keras_hub",
     "keras_hub_class",
     "outputs_for_some_tokens",

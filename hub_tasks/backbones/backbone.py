@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from hub_tasks import presets
+from hub_tasks.backbones.recipe import FINE_TUNING, Recipe
 from hub_tasks.backbones.size import check_parameters
 from hub_tasks.errors import (
     PresetFormatError,
@@ -36,6 +37,7 @@ class Backbone(keras.Model):
     """
 
     family: ClassVar[Family | None] = None
+    recipe: ClassVar[Recipe] = FINE_TUNING
     config: dict[str, Any]
 
     @classmethod
@@ -99,15 +101,16 @@ class Backbone(keras.Model):
         build = BACKBONES[data.family.name]
         if load_weights:
             data.weights.check_count()
-        check_parameters(data, max_parameters)
-        with to_be_loaded() if load_weights else contextlib.nullcontext():
+        most = check_parameters(data, max_parameters)
+        with to_be_loaded(most) if load_weights else contextlib.nullcontext():
             backbone = build(**{**data.backbone, **kwargs}, dtype=dtype)
         if load_weights:
-            wanted = shapes(backbone.weights)
+            variables = backbone.named_weights()
+            wanted = shapes(variables)
             tensors = data.weights.read(wanted, allow_nonfinite)
-            absent = wanted.keys() - assign(backbone.weights, tensors)
+            absent = wanted.keys() - assign(variables, tensors)
             if absent:
-                draw(variable for variable in backbone.weights if variable.path in absent)
+                draw(variables[name] for name in absent)
                 warnings.warn(
                     f"The preset lacks {', '.join(sorted(absent))}, which are left at random: "
                     "fine-tune before you predict.",
@@ -115,13 +118,17 @@ class Backbone(keras.Model):
                 )
         return backbone
 
+    def named_weights(self) -> dict[str, Any]:
+        """The variables by the names that files of weights are made of."""
+        return {variable.path: variable for variable in self.weights}
+
     def to_data(self, weights: Mapping[str, np.ndarray] | None = None) -> presets.PresetData:
         """Configuration and weights as neutral data.
 
         Args:
             weights: the values of the weights where they were read before.
         """
-        weights = values(self.weights) if weights is None else weights
+        weights = values(self.named_weights()) if weights is None else weights
         return presets.PresetData(self.family, backbone=self.config, weights=weights)
 
     def save_to_preset(
@@ -167,25 +174,32 @@ def outputs_for_some_tokens(model: keras.Model) -> dict[str, np.ndarray]:
     return {name: widened(value) for name, value in outputs.items()}
 
 
-def shapes(variables: Iterable[Any]) -> dict[str, tuple[int, ...]]:
+def by_name(variables: Mapping[str, Any] | Iterable[Any]) -> Mapping[str, Any]:
+    """Keras variables by name, which is their path unless they come with another."""
+    if isinstance(variables, Mapping):
+        return variables
+    return {variable.path: variable for variable in variables}
+
+
+def shapes(variables: Mapping[str, Any] | Iterable[Any]) -> dict[str, tuple[int, ...]]:
     """Name -> shape of Keras variables."""
-    return {variable.path: tuple(variable.shape) for variable in variables}
+    return {name: tuple(variable.shape) for name, variable in by_name(variables).items()}
 
 
-def values(variables: Iterable[Any]) -> dict[str, np.ndarray]:
+def values(variables: Mapping[str, Any] | Iterable[Any]) -> dict[str, np.ndarray]:
     """Name -> value of Keras variables at one moment, bfloat16 widened to float32.
 
     Raises:
         PresetSaveError: the variables change all the time, because another thread trains.
     """
-    by_name = {variable.path: variable for variable in variables}
+    variables = by_name(variables)
     for _ in range(_ATTEMPTS):
         # On JAX the variables are empty while their values are with the training step.
         with contextlib.suppress(RuntimeError, TypeError):
-            arrays = {name: np.array(widened(variable)) for name, variable in by_name.items()}
+            arrays = {name: np.array(widened(variable)) for name, variable in variables.items()}
             # What has not changed after all was read was there at that moment.
             if all(
-                np.array_equal(array, widened(by_name[name]), equal_nan=True)
+                np.array_equal(array, widened(variables[name]), equal_nan=True)
                 for name, array in arrays.items()
             ):
                 return arrays
@@ -202,11 +216,13 @@ def widened(value: Any) -> np.ndarray:
     return array.astype("float32") if array.dtype.name == "bfloat16" else array
 
 
-def assign(variables: Iterable[Any], tensors: Iterable[tuple[str, np.ndarray]]) -> set[str]:
+def assign(
+    variables: Mapping[str, Any] | Iterable[Any], tensors: Iterable[tuple[str, np.ndarray]]
+) -> set[str]:
     """Writes tensors into the variables of their names; returns the names."""
-    by_name: Mapping[str, Any] = {variable.path: variable for variable in variables}
+    variables = by_name(variables)
     written = set()
     for name, value in tensors:
-        by_name[name].assign(value.astype(by_name[name].dtype))
+        variables[name].assign(value.astype(variables[name].dtype))
         written.add(name)
     return written

@@ -23,12 +23,15 @@ def random_state_kept_on_failure() -> Iterator[None]:
         raise
 
 
-def check_parameters(data: PresetData, most: int | None) -> None:
+def check_parameters(data: PresetData, most: int | None) -> int:
     """Refuses a configuration that implies a larger model than its weights can fill.
 
     Args:
         data: a preset with a backbone.
         most: parameters that are accepted whatever the files hold; None for by the files.
+
+    Returns:
+        The most that are accepted.
 
     Raises:
         PresetFormatError: it implies more.
@@ -44,3 +47,4 @@ def check_parameters(data: PresetData, most: int | None) -> None:
             f"{implied} parameters, and the preset has {held}; at most {most} are built. If this "
             f"is meant, pass `max_parameters={implied}`."
         )
+    return most

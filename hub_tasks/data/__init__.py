@@ -13,6 +13,7 @@ from hub_tasks.data.grain_data import GrainSource, is_grain
 from hub_tasks.data.hugging_face_data import HuggingFaceSource, is_hugging_face
 from hub_tasks.data.iterables import IterableSource, PyDatasetSource
 from hub_tasks.data.labels import LabelSpace, check_sample_weight, looks_multi_label
+from hub_tasks.data.naming import infer_labels
 from hub_tasks.data.packing import Packer
 from hub_tasks.data.report import RunReport
 from hub_tasks.data.rows import Rows, Source
@@ -33,6 +34,7 @@ __all__ = [
     "TokenColumn",
     "check_sample_weight",
     "feed",
+    "infer_labels",
     "is_column",
     "is_pair",
     "is_tensorflow",
@@ -54,13 +56,16 @@ _ACCEPTED = (
 )
 
 
-def open_data(x: Any, y: Any, sample_weight: Any, batch_size: int) -> Rows | Source:
+def open_data(
+    x: Any, y: Any, sample_weight: Any, batch_size: int, tokens: bool = False
+) -> Rows | Source:
     """Recognises an input: rows where it is in memory, else a source of rows.
 
     Args:
         x: texts, in any accepted form.
         y, sample_weight: only beside inputs that are in memory.
         batch_size: for sources that yield single texts.
+        tokens: whether a text in memory may also be a list of tokens.
 
     Raises:
         DataError: `x` is of no accepted form.
@@ -84,7 +89,7 @@ def open_data(x: Any, y: Any, sample_weight: Any, batch_size: int) -> Rows | Sou
     elif is_tensorflow(x):
         return read_columns(x.numpy(), y, sample_weight)
     elif is_column(x):
-        return read_columns(x, y, sample_weight)
+        return read_columns(x, y, sample_weight, tokens=tokens)
     elif hasattr(x, "__iter__") and not isinstance(x, set | frozenset):
         source = IterableSource(x, batch_size)
     else:

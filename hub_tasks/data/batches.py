@@ -48,6 +48,12 @@ class TokenColumn:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def pack(self, packer: Packer, rows: Any, width: int, height: int) -> Inputs:
+        """The arrays of the rows with these numbers, as texts of their own."""
+        return packer.pack_singles(
+            self._flat, self.offsets[rows], self.lengths[rows], width, height
+        )
+
     def __getitem__(self, row: int) -> list[int]:
         if row >= len(self):
             raise IndexError(row)
@@ -146,13 +152,22 @@ class MemoryBatches:
         """A pass, in an order of its own whatever other passes run beside it."""
         for chosen in self._shuffled(self._random) if self._random else self._cut():
             width = width_for(self.lengths[chosen].max(), self.widths, self._packer.sequence_length)
-            rows = [[column[row] for column in self._columns] for row in chosen]
             self._report.count_batch((self._height, width), self.lengths[chosen])
             yield _assemble(
-                self._packer.pack(rows, width, self._height),
+                pack(self._packer, self._columns, chosen, width, self._height),
                 None if self.targets is None else self.targets[chosen],
                 None if self._weights is None else self._weights[chosen],
             )
+
+
+def pack(
+    packer: Packer, columns: Sequence[TokenColumn], chosen: np.ndarray, width: int, height: int
+) -> Inputs:
+    """The arrays of the chosen rows of one column, or of two for pairs."""
+    if len(columns) == 1:
+        return columns[0].pack(packer, chosen, width, height)
+    rows = [[column[row] for column in columns] for row in chosen]
+    return packer.pack(rows, width, height)
 
 
 def _assemble(inputs: Inputs, targets: np.ndarray | None, weights: np.ndarray | None) -> Batch:
@@ -249,7 +264,7 @@ class StreamBatches:
         width = width_for(lengths.max(), self.widths, self._packer.sequence_length)
         self._height = max(self._height, len(rows))
         batch = _assemble(
-            self._packer.pack(list(zip(*columns, strict=True)), width, self._height),
+            pack(self._packer, columns, np.arange(len(rows)), width, self._height),
             targets,
             np.ones(len(rows), "float32") if weights is None else weights,
         )

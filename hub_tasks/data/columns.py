@@ -17,22 +17,27 @@ def is_column(x: Any) -> bool:
     )
 
 
-def read_columns(x: Any, y: Any = None, sample_weight: Any = None, start: int = 0) -> Rows:
+def read_columns(
+    x: Any, y: Any = None, sample_weight: Any = None, start: int = 0, tokens: bool = False
+) -> Rows:
     """Reads texts (or a pair of columns) with labels and weights.
 
     Args:
         x: a column of texts, or a tuple of two columns for pairs. A tuple of strings is
             one column.
         start: the number of the first row, for errors.
+        tokens: whether a text may also be a list of tokens.
 
     Raises:
         DataError: texts of another form, or columns of different lengths.
     """
     if is_pair(x):
-        first, second = (_column(column, f"texts[{i}]", start) for i, column in enumerate(x))
+        first, second = (
+            _column(column, f"texts[{i}]", start, tokens) for i, column in enumerate(x)
+        )
         check_lengths(first=first, second=second, labels=y, sample_weight=sample_weight)
         return Rows((first, second), y, sample_weight)
-    texts = _column(x, "texts", start)
+    texts = _column(x, "texts", start, tokens)
     check_lengths(texts=texts, labels=y, sample_weight=sample_weight)
     return Rows((texts,), y, sample_weight)
 
@@ -55,7 +60,7 @@ def _is_nested(column: Any) -> bool:
     return is_column(column) and not isinstance(column, str | bytes)
 
 
-def _column(column: Any, name: str, start: int) -> list[str]:
+def _column(column: Any, name: str, start: int, tokens: bool) -> list[str]:
     if isinstance(column, str | bytes):
         raise DataError(
             f"{name} is one text where a list of texts is expected; wrap it: [text]. "
@@ -71,4 +76,4 @@ def _column(column: Any, name: str, start: int) -> list[str]:
         if array.ndim != 1:
             raise DataError(f"{name} must have one dimension. {received(shape=array.shape)}")
         column = array.tolist()
-    return check_texts(column, name, start)
+    return check_texts(column, name, start, tokens)

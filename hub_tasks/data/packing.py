@@ -42,6 +42,7 @@ class Packer:
         double_end: whether a second end token stands between two segments.
         keys: which arrays to make.
         numbered: whether the second segment and its end have number 1 in `segment_ids`.
+        between: the id of a token between two segments that have no ends.
     """
 
     def __init__(
@@ -54,10 +55,12 @@ class Packer:
         double_end: bool = False,
         keys: Sequence[str] = ("token_ids", "segment_ids", "padding_mask"),
         numbered: bool = True,
+        between: int | None = None,
     ):
         self.pad = pad
         self._start = [] if start is None else [start]
         self._end = [] if end is None else [end]
+        self._between = [] if between is None else [between]
         self.double_end, self.numbered, self.keys = double_end, numbered, keys
         self.sequence_length = sequence_length
         self.truncate = truncate
@@ -66,12 +69,13 @@ class Packer:
         """The lengths of packed rows, before they are cut, from those of their segments."""
         if "padding_mask" not in self.keys:
             return np.full(len(columns[0]), self.sequence_length)
-        return sum(columns) + self._special(len(columns))
+        return np.maximum(sum(columns) + self._special(len(columns)), 1)
 
     def _special(self, segments: int) -> int:
         """How many special tokens a row of so many segments has."""
         ends = segments + (segments - 1) * self.double_end
-        return len(self._start) + ends * len(self._end)
+        between = (segments - 1) * len(self._between)
+        return len(self._start) + ends * len(self._end) + between
 
     def pack(
         self, rows: Sequence[Sequence[Sequence[int]]], width: int, height: int | None = None
@@ -88,7 +92,7 @@ class Packer:
         """
         packed = [self._row(segments) for segments in rows]
         height = height or len(rows)
-        filler = [*self._start, *self._end] or [self.pad]
+        filler, _ = self._row([[]])
         packed += [(filler, len(filler))] * (height - len(rows))
         token_ids = np.full((height, width), self.pad, "int32")
         segment_ids = np.zeros((height, width), "int32")
@@ -100,14 +104,43 @@ class Packer:
         arrays = {"token_ids": token_ids, "segment_ids": segment_ids, "padding_mask": padding_mask}
         return {key: arrays[key] for key in self.keys}
 
+    def pack_singles(
+        self, flat: np.ndarray, starts: np.ndarray, lengths: np.ndarray, width: int, height: int
+    ) -> dict[str, np.ndarray]:
+        """What `pack` gives for rows of one segment each, all at once.
+
+        Args:
+            flat: the token ids of many rows.
+            starts, lengths: where those of each row begin, and how many they are.
+            width, height: as in `pack`.
+        """
+        before, special = len(self._start), self._special(1)
+        rows = np.zeros((2, height), "int64")
+        rows[:, : len(starts)] = starts, np.minimum(lengths, self.sequence_length - special)
+        ends = rows[1] + before  # where the end token stands, if there is one
+        columns = np.arange(width)
+        inside = (columns >= before) & (columns < ends[:, None])
+        token_ids = np.full((height, width), self.pad, "int32")
+        places = (rows[0] - before)[:, None] + columns
+        token_ids[inside] = flat[places[inside]]
+        token_ids[:, :before] = self._start
+        if self._end:
+            token_ids[np.arange(height), ends] = self._end[0]
+        real = np.maximum(rows[1] + special, 1)
+        padding_mask = (columns < real[:, None]).astype("int32")
+        arrays = {"token_ids": token_ids, "padding_mask": padding_mask}
+        arrays["segment_ids"] = np.zeros_like(token_ids)
+        return {key: arrays[key] for key in self.keys}
+
     def _row(self, segments: Sequence[Sequence[int]]) -> tuple[list[int], int]:
         budget = self.sequence_length - self._special(len(segments))
         lengths = kept([len(segment) for segment in segments], budget, self.truncate)
         ids = list(self._start)
         boundary = 0
-        for segment, length in zip(segments, lengths, strict=True):
-            if boundary and self.double_end:
-                ids += self._end
+        for i, (segment, length) in enumerate(zip(segments, lengths, strict=True)):
+            if i:
+                ids += self._end if self.double_end else self._between
             boundary = len(ids)
             ids += [*segment[:length], *self._end]
+        ids = ids or [self.pad]  # that a text without tokens has one to look at
         return ids, boundary if self.numbered and len(segments) > 1 else len(ids)

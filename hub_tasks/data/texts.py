@@ -4,17 +4,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from hub_tasks.errors import DataError, received
+from hub_tasks.tokenizers import joined
 
 _ACCEPTED = "Texts are strings: a list, tuple, NumPy array or pandas column of str"
 
 
-def check_texts(values: Iterable[Any], name: str = "texts", start: int = 0) -> list[str]:
+def check_texts(
+    values: Iterable[Any], name: str = "texts", start: int = 0, tokens: bool = False
+) -> list[str]:
     """Checks every text; UTF-8 bytes are decoded and NUL characters removed.
 
     Args:
         values: one text an item.
         name: what errors call the column.
         start: the row number of the first text.
+        tokens: whether a text may also be a list of tokens, which are then joined.
 
     Raises:
         DataError: an item that is no text, invalid UTF-8, or a lone surrogate.
@@ -22,12 +26,14 @@ def check_texts(values: Iterable[Any], name: str = "texts", start: int = 0) -> l
     return [
         value
         if type(value) is str and value.isascii() and "\0" not in value
-        else _check(value, f"{name}[{row}]")
+        else _check(value, f"{name}[{row}]", tokens)
         for row, value in enumerate(values, start)
     ]
 
 
-def _check(value: Any, place: str) -> str:
+def _check(value: Any, place: str, tokens: bool = False) -> str:
+    if tokens and isinstance(value, list):
+        return joined([_check(token, f"{place}[{i}]") for i, token in enumerate(value)])
     if isinstance(value, bytes):
         try:
             value = value.decode("utf-8")

@@ -52,6 +52,8 @@ class Field:
         offset: the number in a `config.json` is so much larger than ours.
         path: where newer versions of `transformers` keep the value, key within key.
         spacing: a list in newer versions and one of its entries, found at every so many.
+        many: whether it is a list of such values.
+        nested: whether it is the configuration of another family's backbone, or None.
     """
 
     name: str
@@ -65,6 +67,8 @@ class Field:
     offset: int = 0
     path: tuple[str, ...] = ()
     spacing: tuple[str, str] | None = None
+    many: bool = False
+    nested: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ class Family:
         title, paper: for docstrings.
         tokenizer: the kind of tokenizer, a name in `hub_tasks.tokenizers`.
         config: the fields of the backbone's configuration.
-        layers: the weight rules of the backbone.
+        layers: the weight rules of the backbone; None where files have our own names.
         head: the weight rules of the classification head.
         base: what `transformers` puts before encoder tensors in task checkpoints.
         architecture: the class name of the `transformers` classifier.
@@ -172,7 +176,7 @@ class Family:
     paper: str
     tokenizer: str
     config: tuple[Field, ...]
-    layers: tuple[LayerRule, ...]
+    layers: tuple[LayerRule, ...] | None
     head: tuple[LayerRule, ...]
     base: str
     architecture: str

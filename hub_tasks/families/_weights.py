@@ -53,6 +53,11 @@ class Tensor:
     head_axis: Literal["input", "output"] | None
     heads: int
 
+    @classmethod
+    def of_own_name(cls, name: str) -> "Tensor":
+        """A variable that files hold under our name for it, as it is."""
+        return cls(name, (name,), False, None, 1)
+
     def encode(self, value: np.ndarray) -> list[np.ndarray]:
         """Our variable -> the file's tensors, in the order of `names`."""
         pieces = np.split(value, len(self.names), axis=-1)

@@ -2,6 +2,7 @@
 
 from hub_tasks.layers.attention import SelfAttention
 from hub_tasks.layers.bottleneck import BottleneckLayer, ScaledDense
+from hub_tasks.layers.convolution import convolution
 from hub_tasks.layers.disentangled import (
     DisentangledLayer,
     DisentangledSelfAttention,
@@ -13,6 +14,7 @@ from hub_tasks.layers.initializers import random_weights, to_be_loaded
 from hub_tasks.layers.mechanisms import BLOCKS, RELATIONS
 from hub_tasks.layers.normalization import Scale, normalization
 from hub_tasks.layers.pooling import AttentionPooling, MaskedPooling, pool
+from hub_tasks.layers.recurrent import bidirectional
 from hub_tasks.layers.relative_bias import RelativePositionBias
 from hub_tasks.layers.rotary import RotaryLayer
 from hub_tasks.layers.transformer import TransformerLayer
@@ -36,6 +38,8 @@ __all__ = [
     "SelfAttention",
     "TransformerLayer",
     "Trigrams",
+    "bidirectional",
+    "convolution",
     "normalization",
     "pool",
     "random_weights",

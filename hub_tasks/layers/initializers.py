@@ -3,23 +3,66 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from math import prod
+from typing import Any
 
 import keras
 
-_TO_BE_LOADED: ContextVar[bool] = ContextVar("weights are to be loaded", default=False)
+from hub_tasks.errors import PresetFormatError, received
 
 
-def random_weights() -> keras.initializers.Initializer:
-    """The initializer of kernels and embeddings, as in BERT; zeros within `to_be_loaded`."""
-    if _TO_BE_LOADED.get():
-        return keras.initializers.Zeros()
-    return keras.initializers.TruncatedNormal(stddev=0.02)
+class _Budget:
+    """How many parameters may still be built; None for any number."""
+
+    def __init__(self, left: int | None):
+        self.most = self.left = left
+
+    def take(self, shape: tuple[int, ...]) -> None:
+        if self.left is None:
+            return
+        self.left -= prod(shape)
+        if self.left < 0:
+            raise PresetFormatError(
+                f"The configuration of the preset implies a model of more than {self.most} "
+                f"parameters, the most that are built for weights of this size. If this is meant, "
+                f"raise `max_parameters`. {received(shape=shape)}"
+            )
+
+
+_TO_BE_LOADED: ContextVar[_Budget | None] = ContextVar("weights are to be loaded", default=None)
+
+
+class _Overwritten(keras.initializers.Zeros):
+    """Zeros, as long as the budget lasts."""
+
+    def __init__(self, budget: _Budget):
+        self._budget = budget
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        self._budget.take(tuple(shape))
+        return super().__call__(shape, dtype)
+
+
+def random_weights(initializer: Any = None) -> Any:
+    """The initializer of kernels and embeddings; zeros within `to_be_loaded`.
+
+    Args:
+        initializer: as Keras takes it; by default BERT's.
+    """
+    budget = _TO_BE_LOADED.get()
+    if budget is not None:
+        return _Overwritten(budget)
+    return initializer or keras.initializers.TruncatedNormal(stddev=0.02)
 
 
 @contextmanager
-def to_be_loaded() -> Iterator[None]:
-    """Layers that are built within draw no random numbers, which their weights would lose."""
-    token = _TO_BE_LOADED.set(True)
+def to_be_loaded(most: int | None = None) -> Iterator[None]:
+    """Layers that are built within draw no random numbers, which their weights would lose.
+
+    Args:
+        most: how many parameters they may have together.
+    """
+    token = _TO_BE_LOADED.set(_Budget(most))
     try:
         yield
     finally:

@@ -72,7 +72,7 @@ class MaskedPooling(keras.layers.Layer):
         self.kind = kind
 
     def call(self, x, padding_mask):
-        real = padding_mask[:, :, None] > 0
+        real = ops.cast(padding_mask[:, :, None], "bool")
         if self.kind == "max":
             return ops.max(ops.where(real, x, ops.cast(-1e9, x.dtype)), axis=1)
         weights = ops.cast(real, x.dtype)

@@ -10,6 +10,7 @@ from hub_tasks.presets.data import AddedToken, HeadData, PresetData, PresetSourc
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.loading import open_preset
 from hub_tasks.presets.saving import comparison, save, save_to_transformers, texts_to_verify
+from hub_tasks.presets.schema import own_value
 from hub_tasks.presets.weights import Weights
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "list_presets",
     "load",
     "opened",
+    "own_value",
     "save",
     "save_to_transformers",
     "texts_to_verify",

@@ -1,11 +1,11 @@
 """Checks of single values in configuration files, with the place in every message."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, received, shorten
-from hub_tasks.families import Family, Field
+from hub_tasks.families import REQUIRED, Family, Field, find_family
 from hub_tasks.presets.data import AddedToken
 from hub_tasks.presets.strict_json import is_text
 
@@ -25,7 +25,9 @@ STEPS = (
     "strip_accents",
     "strip_right",
 )
-PAIRS = ("numbered", "one_end", "two_ends")
+PAIRS = ("numbered", "one_end", "two_ends", "separated")
+_MAX_ENTRIES = 64  # of a list in a configuration
+UNITS = ("word", "character", "subword", "token")
 TRUNCATIONS = ("round_robin", "waterfall", "longest_first")
 MAX_CLASSES = 1_000_000
 _MAX_LABEL = 1_000  # characters
@@ -89,6 +91,16 @@ def check_flag(value: Any, where: str, pointer: str) -> bool:
 
 def check_field(field: Field, value: Any, where: str, pointer: str) -> Any:
     """A value of a backbone's configuration, as its `Field` describes it."""
+    if field.nested:
+        return None if value is None else _check_nested(value, where, pointer)
+    if field.many:
+        if not isinstance(value, list | tuple) or not 0 < len(value) <= _MAX_ENTRIES:
+            raise PresetFormatError(
+                f"{where}: {pointer} must be a list of 1 to {_MAX_ENTRIES} values. "
+                f"{received(value=value)}"
+            )
+        one = replace(field, many=False)
+        return tuple(check_field(one, v, where, f"{pointer}/{i}") for i, v in enumerate(value))
     if True in field.choices:
         return field.choices[check_flag(value, where, pointer)]
     if field.choices:
@@ -98,13 +110,34 @@ def check_field(field: Field, value: Any, where: str, pointer: str) -> Any:
     return check(value, where, pointer, low, high) - field.offset
 
 
+def _check_nested(value: Any, where: str, pointer: str) -> dict[str, Any]:
+    """The configuration of another family's backbone, with the family's name in it."""
+    if not isinstance(value, dict) or not isinstance(value.get("family"), str):
+        raise PresetFormatError(f"{where}: {pointer} must be an object with a `family`.")
+    family = find_family(value["family"])
+    fields = {field.name: field for field in family.config if not field.nested}
+    required = [name for name, field in fields.items() if field.default is REQUIRED]
+    check_keys(value, where, pointer, ("family", *fields), required)
+    complete = {name: field.default for name, field in fields.items()}
+    for name, field in fields.items():
+        if name in value:
+            complete[name] = own_value(field, value[name], where, f"{pointer}/{name}")
+    return {"family": family.name, **check_backbone(family, complete, where)}
+
+
+def own_value(field: Field, value: Any, where: str, pointer: str) -> Any:
+    """A value in our own terms, not in those of `transformers`."""
+    ours = {choice: choice for choice in field.choices.values()}
+    return check_field(replace(field, choices=ours, offset=0), value, where, pointer)
+
+
 def check_backbone(family: Family, config: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Relations between the entries of a complete backbone configuration."""
     for size, divisor in (
         ("bottleneck_dim" if "bottleneck_dim" in config else "hidden_dim", "num_heads"),
         ("num_layers", "num_groups"),
     ):
-        if config[size] % config.get(divisor, 1):
+        if divisor in config and size in config and config[size] % config[divisor]:
             raise PresetFormatError(
                 f"{where}: {size} must be a multiple of {divisor}. "
                 f"{received(**{size: config[size], divisor: config[divisor]})}"

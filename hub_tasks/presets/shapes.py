@@ -7,7 +7,7 @@ from typing import Any
 
 from hub_tasks.families import KERAS_HUB, Family
 from hub_tasks.presets.data import PresetData
-from hub_tasks.presets.weights import model_tensors
+from hub_tasks.presets.weights import Weights, model_tensors
 
 Shapes = dict[str, tuple[int, ...]]
 _LAYER = re.compile(r"(transformer_layer_\d+|group_\d+_layer_\d+)/")
@@ -15,8 +15,11 @@ _COPY = re.compile(r"(?<=feed_forward)_\d+")
 
 
 def backbone_shapes(family: Family, config: Mapping[str, Any]) -> Shapes:
-    """Variable -> shape for an encoder of this configuration; nothing where KerasHub has it."""
-    if family is KERAS_HUB:
+    """Variable -> shape for an encoder of this configuration.
+
+    Nothing where the configuration does not say: KerasHub has it, or a class of its own.
+    """
+    if family is KERAS_HUB or family.layers is None:
         return {}
     names = [tensor.ours for tensor in model_tensors(family, "transformers", config)]
     return _shapes(names, _sizes(family, config))
@@ -44,6 +47,8 @@ def data_shapes(data: PresetData) -> tuple[Shapes, Shapes]:
     if data.backbone is None:
         return {}, {}
     head = data.head and (data.head.num_classes, data.head.pooling)
+    if data.family.layers is None and isinstance(data.weights, Weights):
+        return data.weights.stored_shapes(), data.head.weights.stored_shapes() if head else {}
     return (
         backbone_shapes(data.family, data.backbone),
         head_shapes(data.family, data.backbone, *head) if head else {},

@@ -37,7 +37,8 @@ class Weights:
 
     Args:
         open: opens the file.
-        tensors: names in the file -> the tensors of it that make up our variables.
+        tensors: names in the file -> the tensors of it that make up our variables; None where
+            they have our names.
         rename: the name under which the rules know a tensor -> its name in the file.
         ignored: prefixes of names that may be left over.
         optional: our layers that may be missing as a whole.
@@ -45,11 +46,16 @@ class Weights:
     """
 
     open: Callable[[], TensorFile]
-    tensors: Callable[[Mapping[str, object]], Sequence[Tensor]]
+    tensors: Callable[[Mapping[str, object]], Sequence[Tensor] | None]
     rename: Callable[[str, Mapping[str, object]], str] = field(default=lambda name, _: name)
     ignored: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     size: Callable[[], int | None] = lambda: None
+
+    def stored_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Variable -> shape, of a file that has our names."""
+        with self.open() as file:
+            return {n: s for n, s in file.shapes.items() if not n.startswith(self.ignored)}
 
     def stored_shape(self, variable: str) -> tuple[str, tuple[int, ...] | None]:
         """What errors call the file, and the shape in it of what makes up a variable.
@@ -58,7 +64,7 @@ class Weights:
         """
         with self.open() as file:
             present = file.shapes
-            tensors = self.tensors(present)
+            tensors = self._tensors(present, present)
             names = {n: self.rename(n, present) for t in tensors for n in t.names}
             found = next((names[t.names[0]] for t in tensors if t.ours == variable), "")
             fits = not self._left_over(present, names.values())
@@ -72,7 +78,7 @@ class Weights:
         """
         with self.open() as file:
             present = file.shapes
-            count = sum(len(tensor.names) for tensor in self.tensors(present))
+            count = sum(len(tensor.names) for tensor in self._tensors(present, present))
             if count > _MOST_TIMES * len(present) + _SHOWN:
                 raise PresetWeightsError(
                     f"{file.where} holds {len(present)} tensors; the configuration of the model "
@@ -114,12 +120,17 @@ class Weights:
     ) -> tuple[list[Tensor], dict[str, str]]:
         """The tensors for `shapes` that the file has, checked, and their names in it."""
         present = file.shapes
-        wanted = [tensor for tensor in self.tensors(present) if tensor.ours in shapes]
+        tensors = self._tensors(present, shapes)
+        wanted = [tensor for tensor in tensors if tensor.ours in shapes]
         names = {n: self.rename(n, present) for t in wanted for n in t.names}
         absent = self._absent_optional(wanted, names, present)
         wanted = [tensor for tensor in wanted if tensor.ours not in absent]
         self._check(file, wanted, names, shapes)
         return wanted, names
+
+    def _tensors(self, present: Mapping[str, object], variables: Iterable[str]) -> Sequence[Tensor]:
+        tensors = self.tensors(present)
+        return [Tensor.of_own_name(name) for name in variables] if tensors is None else tensors
 
     def _left_over(self, present: Iterable[str], expected: Iterable[str]) -> list[str]:
         known = set(expected)
@@ -203,8 +214,11 @@ def model_tensors(
     head: bool = False,
     pooling: str = "family",
 ) -> list[Tensor]:
-    """The rules of a backbone, or of a head, written out for a configuration."""
-    rules = family.head if head else family.layers
+    """The rules of a backbone, or of a head, written out for a configuration.
+
+    There are none for a backbone whose files have our own names.
+    """
+    rules = family.head if head else family.layers or ()
     rules += (_POOLING,) if pooling == "attention" else ()
     return [tensor for rule in rules for tensor in rule.tensors(dialect, config)]
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from hub_tasks.backbones import Backbone
+from hub_tasks.backbones import Backbone, Recipe
 from hub_tasks.data import LabelSpace, looks_multi_label
-from hub_tasks.tasks import recipe
+from hub_tasks.tasks import recipe as recipes
 from hub_tasks.tasks.task import Task
 
 
@@ -42,12 +42,18 @@ class AutoCompiledTask(Task):
         self._compile_options = {**kwargs, "metrics": metrics}
         if self._auto["optimizer"]:
             variable_dtype = self.backbone.dtype_policy.variable_dtype
-            optimizer = recipe.auto_optimizer(self._hidden_dim, variable_dtype)
+            rate = self.recipe.learning_rate or recipes.peak_learning_rate(self._hidden_dim)
+            optimizer = recipes.auto_optimizer(rate, variable_dtype)
         if self._auto["loss"]:
-            loss = recipe.auto_loss(self.problem_type, self.activation)
+            loss = recipes.auto_loss(self.problem_type, self.activation)
         if _is_auto(metrics):
-            metrics = recipe.auto_metrics(self.problem_type, self.activation)
+            metrics = recipes.auto_metrics(self.problem_type, self.activation)
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What `compile` and `fit` do by default."""
+        return self.backbone.recipe
 
     @property
     def _hidden_dim(self) -> int:
@@ -69,12 +75,12 @@ class AutoCompiledTask(Task):
     def _metric_of_name(self, name: str) -> Any:
         """What a name means that depends on the problem; None for any other."""
         if name in ("accuracy", "acc"):
-            return recipe.accuracy(self.problem_type, self.activation, name)
+            return recipes.accuracy(self.problem_type, self.activation, name)
         return None
 
     def _start_training(self, steps: int | None, passes: int) -> None:
         if self._auto["optimizer"]:
-            recipe.start_schedule(self.optimizer, steps * passes if steps else None)
+            recipes.start_schedule(self.optimizer, steps * passes if steps else None)
 
 
 def _is_auto(value: Any) -> bool:

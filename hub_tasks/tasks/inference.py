@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from hub_tasks.backbones import Recipe
 from hub_tasks.data import LabelSpace, Rows, RunReport, Source, feed, open_data
 from hub_tasks.errors import DataError, PredictionError, received
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
@@ -16,7 +17,6 @@ from hub_tasks.tasks.progress import Progress, Stopwatch, warn_of_truncation
 from hub_tasks.tasks.reading import Reader
 from hub_tasks.tasks.real_rows import RealRowsModel
 
-BATCH_SIZE = 32
 _WINDOW = 256  # batches that `predict` sorts by length at a time
 
 
@@ -27,11 +27,13 @@ class InferenceTask(RealRowsModel):
         preprocessor: texts -> inputs; None where data comes already tokenised.
         label_space: what the outputs stand for.
         last_run: what the last `fit`, `evaluate` or `predict` over texts did.
+        recipe: what they do by default.
     """
 
     preprocessor: TextClassifierPreprocessor | None
     label_space: LabelSpace
     last_run: RunReport | None = None
+    recipe: Recipe = Recipe()
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """As in Keras; losses and metrics are those of the real rows of each batch."""
@@ -51,7 +53,7 @@ class InferenceTask(RealRowsModel):
 
         Args:
             x: texts, as in `fit`, without labels.
-            batch_size: texts per batch; 32 by default.
+            batch_size: texts per batch; by default 32, or 1,024 for encoders from scratch.
             verbose, steps, callbacks: as in `keras.Model.predict`.
 
         Returns:
@@ -65,8 +67,8 @@ class InferenceTask(RealRowsModel):
                 x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
             )
             return check_finite(outputs, 0)
-        size = batch_size or BATCH_SIZE
-        opened = open_data(x, None, None, size)
+        size = batch_size or self.recipe.predict_batch_size
+        opened = self._open(x, None, None, size)
         if isinstance(opened, Rows) and steps:
             opened = Rows(tuple(column[: steps * size] for column in opened.texts))
         if isinstance(opened, Source) and opened.endless and steps is None:
@@ -89,7 +91,7 @@ class InferenceTask(RealRowsModel):
 
         Args:
             x: texts, as in `predict`.
-            batch_size: texts per batch; 32 by default.
+            batch_size: texts per batch, by default as in `predict`.
             verbose: 1 for a progress bar.
             window: how many texts are read, sorted by length and computed together; by
                 default 256 batches. A small window yields sooner, a large one pads less.
@@ -107,10 +109,13 @@ class InferenceTask(RealRowsModel):
         """
         if self.preprocessor is None:
             raise DataError("`predict_iter` takes texts, and this classifier has no preprocessor.")
-        size = batch_size or BATCH_SIZE
-        opened = open_data(x, None, None, size)
+        size = batch_size or self.recipe.predict_batch_size
+        opened = self._open(x, None, None, size)
         parts = self._predict_windows(opened, size, window or _WINDOW * size, verbose)
         return chain.from_iterable(parts)
+
+    def _open(self, x: Any, y: Any, sample_weight: Any, batch_size: int) -> Rows | Source:
+        return open_data(x, y, sample_weight, batch_size, self.preprocessor.takes_tokens)
 
     def _predict_windows(
         self,

@@ -112,17 +112,20 @@ def head_arguments(
 
 def to_data(clf: "TextClassifier") -> presets.PresetData:
     """The whole classifier, with its weights at one moment."""
-    weights = values([*clf.backbone.weights, *clf.head_variables()])
+    encoder, head_variables = clf.backbone.named_weights(), clf.head_variables()
+    named = {("encoder", name): variable for name, variable in encoder.items()}
+    named |= {("head", variable.path): variable for variable in head_variables}
+    weights = values(named)
     head = presets.HeadData(
         num_classes=clf.num_classes,
         activation=clf.activation,
         dropout=clf.dropout,
         labels=clf.labels,
         problem_type=clf.problem_type,
-        weights={variable.path: weights[variable.path] for variable in clf.head_variables()},
+        weights={v.path: weights["head", v.path] for v in head_variables},
         pooling=clf.pooling,
     )
-    data = clf.backbone.to_data({v.path: weights[v.path] for v in clf.backbone.weights})
+    data = clf.backbone.to_data({name: weights["encoder", name] for name in encoder})
     if clf.preprocessor is None:
         return replace(data, head=head)
     parts = clf.preprocessor.to_data()
@@ -192,6 +195,7 @@ def save(
 def get_config(clf: "TextClassifier") -> dict[str, Any]:
     """The constructor's arguments as plain data, for Keras's own `.keras` files."""
     return {
+        **({} if clf.family else {"family": clf.backbone.family.name}),
         "backbone": clf.backbone.get_config(),
         "preprocessor": clf.preprocessor and clf.preprocessor.get_config(),
         "num_classes": clf.num_classes,

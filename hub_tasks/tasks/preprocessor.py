@@ -2,17 +2,17 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 
 from hub_tasks import presets
 from hub_tasks.data import Packer, is_pair, is_tensorflow, map_texts, read_columns
 from hub_tasks.errors import PresetFormatError, PresetNotFoundError, received
-from hub_tasks.families import Family
+from hub_tasks.families import Family, find_family
 from hub_tasks.presets.schema import PAIRS, TRUNCATIONS
 from hub_tasks.registry import Registry
-from hub_tasks.tokenizers import TOKENIZERS, Tokenizer, first_tokens
+from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, first_tokens, tokenizer_class
 from hub_tasks.version import __version__
 
 PREPROCESSORS: "Registry[type[TextClassifierPreprocessor]]" = Registry(
@@ -35,6 +35,7 @@ class TextClassifierPreprocessor:
             with segments sees which is the second), "one_end" (the same, all in the first
             segment) or "two_ends" (`[start] A [end] [end] B [end]`, likewise); None for the
             way of the tokenizer's family.
+        family: the encoder's, where it is not the tokenizer's; named classes set it.
 
     Example:
 
@@ -45,7 +46,7 @@ class TextClassifierPreprocessor:
     (2, 8)
     """
 
-    family: ClassVar[Family | None] = None
+    family: Family | None = None
 
     def __init__(
         self,
@@ -53,7 +54,10 @@ class TextClassifierPreprocessor:
         sequence_length: int = 512,
         truncate: str = "round_robin",
         pairs: str | None = None,
+        family: Family | None = None,
     ):
+        if family is not None:
+            self.family = family
         if truncate not in TRUNCATIONS:
             raise ValueError(
                 f"`truncate` must be one of {', '.join(TRUNCATIONS)}. {received(truncate=truncate)}"
@@ -74,9 +78,15 @@ class TextClassifierPreprocessor:
     def packer(self) -> Packer:
         """Joins, cuts and pads token ids with the current settings."""
         ids = self.tokenizer.special_ids
-        special = ids["start"], ids["end"], ids["pad"]
+        special = ids.get("start"), ids.get("end"), ids["pad"]
         form = self.pairs == "two_ends", self._family.encoder.inputs, self.pairs == "numbered"
-        return Packer(*special, self.sequence_length, self.truncate, *form)
+        between = ids.get("between") if self.pairs == "separated" else None
+        return Packer(*special, self.sequence_length, self.truncate, *form, between)
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether texts may come as lists of tokens."""
+        return isinstance(self.tokenizer, TrainedTokenizer)
 
     def tokenize(self, texts: list[str]) -> list[list[int]]:
         """Token ids of each text; of a text of megabytes no more than are ever used."""
@@ -107,7 +117,7 @@ class TextClassifierPreprocessor:
                     f"{cls.__name__} cannot be loaded from a preset of the {data.family.title} "
                     f"family. {received(preset=preset)}"
                 )
-            return PREPROCESSORS[data.family.name].from_data(data, **kwargs)
+            return preprocessor_class(data.family).from_data(data, **kwargs)
 
     @classmethod
     def from_data(cls, data: presets.PresetData, **kwargs: Any) -> "TextClassifierPreprocessor":
@@ -128,8 +138,8 @@ class TextClassifierPreprocessor:
                 )
         source = data.source and data.source.handle
         family = data.tokenizer_family
-        tokenizer = TOKENIZERS[family.name].from_data(family, data.tokenizer, source)
-        return PREPROCESSORS[data.family.name](tokenizer, **{**settings, **kwargs})
+        tokenizer = tokenizer_class(family).from_data(family, data.tokenizer, source)
+        return cls(tokenizer, **{**settings, **kwargs}, family=data.family)
 
     def to_data(self) -> presets.PresetData:
         """The preprocessor as neutral data."""
@@ -179,14 +189,23 @@ class TextClassifierPreprocessor:
         return keras.utils.pack_x_y_sample_weight(outputs, y, sample_weight)
 
     def _arrays(self, x: Any) -> dict[str, Any]:
-        columns = [self.tokenize(column) for column in read_columns(x).texts]
+        columns = read_columns(x, tokens=self.takes_tokens).texts
+        columns = [self.tokenize(column) for column in columns]
         return self.packer.pack(list(zip(*columns, strict=True)), self.sequence_length)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal preprocessor, the vocabulary included."""
-        return {"tokenizer": self.tokenizer.get_config(), **self._settings()}
+        family = {"family": self._family.name} if self._family else {}
+        return {"tokenizer": self.tokenizer.get_config(), **self._settings(), **family}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "TextClassifierPreprocessor":
         """The inverse of `get_config`."""
-        return cls(**{**config, "tokenizer": Tokenizer.from_config(config["tokenizer"])})
+        family = find_family(config["family"]) if "family" in config else None
+        tokenizer = Tokenizer.from_config(config["tokenizer"])
+        return cls(**{**config, "tokenizer": tokenizer, "family": family})
+
+
+def preprocessor_class(family: Family) -> type[TextClassifierPreprocessor]:
+    """The named class of a family's preprocessor, or the general one."""
+    return PREPROCESSORS.get(family.name, TextClassifierPreprocessor)

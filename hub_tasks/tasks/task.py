@@ -13,13 +13,12 @@ from hub_tasks.data import (
     RunReport,
     Source,
     feed,
-    open_data,
     original_errors,
     warn_of_doubts,
 )
-from hub_tasks.data.hold_out import hold_out
+from hub_tasks.data.hold_out import hold_out, hold_out_of_each_class
 from hub_tasks.errors import DataError, received
-from hub_tasks.tasks.inference import BATCH_SIZE, InferenceTask, watched
+from hub_tasks.tasks.inference import InferenceTask, watched
 from hub_tasks.tasks.progress import LossWatch, TestStopwatch, TrainingStopwatch
 from hub_tasks.tasks.reading import encode_tokenised
 
@@ -37,10 +36,10 @@ class Task(InferenceTask):
         x: Any = None,
         y: Any = None,
         batch_size: int | None = None,
-        epochs: int = 1,
+        epochs: int | None = None,
         verbose: Any = "auto",
         callbacks: Any = None,
-        validation_split: float = 0.0,
+        validation_split: float | None = None,
         validation_data: Any = None,
         shuffle: bool = True,
         class_weight: Any = None,
@@ -60,6 +59,13 @@ class Task(InferenceTask):
                 `(texts, labels)`.
             y: label names or ids; lists of them, or an indicator matrix, for several per
                 text; numbers for regression.
+            batch_size: rows of a step; by default 32.
+            epochs: passes over the data; by default 1. An encoder from scratch is trained for
+                at most 30, until it gets no better on the rows held out, and the weights of the
+                best epoch are kept.
+            validation_split: share of the rows, the last ones, that is held out; by default
+                none. For an encoder from scratch it is a tenth unless there is
+                `validation_data`, taken at random with as many of each class.
             class_weight: weights by label name or id, or "balanced".
             sample_weight: one weight per row; may be given beside `class_weight`.
 
@@ -67,35 +73,35 @@ class Task(InferenceTask):
             DataError: before the first step where the data is in memory.
             TrainingError: after a step whose loss is not finite.
         """
-        passes = epochs - initial_epoch
-        size = batch_size or BATCH_SIZE
-        report = RunReport()
+        size, report, read = batch_size or self.recipe.batch_size, RunReport(), []
         watch = TrainingStopwatch(lambda: self._warn_of_truncation(report))
-        read: list[Any] = []
         if self.preprocessor is None:
             data = self._tokenised_training(
                 x, y, sample_weight, class_weight, validation_data, validation_batch_size
             )
-            data |= dict(batch_size=batch_size, validation_split=validation_split, shuffle=shuffle)
+            data |= {"batch_size": batch_size, "shuffle": shuffle}
+            data["validation_split"] = validation_split or 0.0
+            epochs = 1 if epochs is None else epochs
             steps = steps_per_epoch or _steps_of_arrays(x, size)
         else:
-            train, held_out = self._open_training(x, y, sample_weight, validation_split, size)
-            if validation_data is not None:
-                held_out = _open_validation(validation_data, validation_batch_size or size)
-            batches = self._reader("fit", size, report).labelled(
-                train, class_weight, "shuffled" if shuffle else "given"
+            rows = validation_batch_size or batch_size or self.recipe.predict_batch_size
+            train, held_out = self._open_training(
+                x, y, sample_weight, validation_split, validation_data, size, rows
             )
+            order = "shuffled" if shuffle else "given"
+            batches = self._reader("fit", size, report).labelled(train, class_weight, order)
             read.append(batches)
             self._warn_of_doubts(train, batches)
+            if epochs is None:
+                epochs = self.recipe.epochs if batches.restartable else 1
+            passes = epochs - initial_epoch
             data = {"x": feed(batches, passes, steps_per_epoch), "shuffle": False}
             if held_out is not None:
-                reader = self._reader("evaluate", validation_batch_size or size, RunReport())
-                validation = reader.labelled(held_out)
-                read.append(validation)
-                self._warn_of_absent_classes(batches, validation)
-                data["validation_data"] = feed(validation, passes, validation_steps)
+                read.append(self._validation(held_out, batches, rows))
+                data["validation_data"] = feed(read[-1], passes, validation_steps)
+                callbacks = self._stopping_early(callbacks)
             steps = steps_per_epoch or batches.num_batches
-        self._start_training(steps, passes)
+        self._start_training(steps, epochs - initial_epoch)
         with _reading(*read), self._reporting(report, watch):
             return super().fit(
                 **data,
@@ -130,14 +136,31 @@ class Task(InferenceTask):
             return super().evaluate(
                 x, y, batch_size=batch_size, sample_weight=sample_weight, **rest
             )
-        size = batch_size or BATCH_SIZE
+        size = batch_size or self.recipe.predict_batch_size
         report, watch = RunReport(), TestStopwatch()
         batches = self._reader("evaluate", size, report).labelled(
-            open_data(x, y, sample_weight, size)
+            self._open(x, y, sample_weight, size)
         )
         rest["callbacks"] = watched(callbacks, watch)
         with _reading(batches), self._reporting(report, watch):
             return super().evaluate(feed(batches, 1, steps), **rest)
+
+    def _validation(self, held_out: Rows | Source, batches: Any, batch_size: int) -> Any:
+        validation = self._reader("evaluate", batch_size, RunReport()).labelled(held_out)
+        self._warn_of_absent_classes(batches, validation)
+        return validation
+
+    def _stopping_early(self, callbacks: Any) -> Any:
+        """Callbacks with the recipe's before them, unless they stop early themselves."""
+        given = watched(callbacks)
+        if not self.recipe.patience or any(
+            isinstance(callback, keras.callbacks.EarlyStopping) for callback in given
+        ):
+            return callbacks
+        stop = keras.callbacks.EarlyStopping(
+            patience=self.recipe.patience, restore_best_weights=True
+        )
+        return [stop, *given]
 
     def _adapt_to_labels(self, labels: Any) -> None:
         """Called with all labels before training on data in memory."""
@@ -146,18 +169,38 @@ class Task(InferenceTask):
         """Called before training with the steps of an epoch, where known."""
 
     def _open_training(
-        self, x: Any, y: Any, sample_weight: Any, validation_split: float, batch_size: int
-    ) -> tuple[Rows | Source, Rows | None]:
-        opened = open_data(x, y, sample_weight, batch_size)
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        split: float | None,
+        validation: Any,
+        batch_size: int,
+        validation_batch_size: int,
+    ) -> tuple[Rows | Source, Rows | Source | None]:
+        """What is trained on, and what is held out of it or given for validation."""
+        opened = self._open(x, y, sample_weight, batch_size)
         if isinstance(opened, Rows):
             self._adapt_to_labels(opened.labels)
-            return hold_out(opened, validation_split)
-        if validation_split:
-            raise DataError(
-                "`validation_split` needs data in memory; pass `validation_data=` instead. "
-                f"{received(validation_split=validation_split, x=type(x))}"
-            )
-        return opened, None
+        if validation is not None:
+            parts = validation if isinstance(validation, tuple) else (validation,)
+            held_out: Any = self._open(*(*parts, None, None)[:3], validation_batch_size)
+            split = split or 0.0
+        if not isinstance(opened, Rows):
+            if split:
+                raise DataError(
+                    "`validation_split` needs data in memory; pass `validation_data=` instead. "
+                    f"{received(validation_split=split, x=type(x))}"
+                )
+            train, held = opened, None
+        elif not self.recipe.validation_split:
+            train, held = hold_out(opened, split or 0.0)
+        else:
+            share = self.recipe.validation_split if split is None else split
+            names = None if split is None else self.label_space.names
+            targets = self.label_space.encode(opened.labels)
+            train, held = hold_out_of_each_class(opened, share, targets, names)
+        return train, held if validation is None else held_out
 
     def _tokenised_training(
         self, x: Any, y: Any, weights: Any, class_weight: Any, validation: Any, size: int | None
@@ -217,9 +260,3 @@ def _steps_of_arrays(x: Any, batch_size: int) -> int | None:
     if not isinstance(x, dict) or not x:
         return None
     return math.ceil(len(next(iter(x.values()))) / batch_size)
-
-
-def _open_validation(data: Any, batch_size: int) -> Rows | Source:
-    parts = data if isinstance(data, tuple) else (data,)
-    x, y, weights = (*parts, None, None)[:3]
-    return open_data(x, y, weights, batch_size)

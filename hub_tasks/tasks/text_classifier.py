@@ -1,11 +1,11 @@
 """The text classifier: strings in, labelled predictions out."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
-import numpy as np
+import keras
 
 from hub_tasks import presets
 from hub_tasks.backbones import (
@@ -18,8 +18,8 @@ from hub_tasks.backbones import (
     shapes,
 )
 from hub_tasks.data import LabelSpace
-from hub_tasks.errors import DataError, PresetFormatError, received
-from hub_tasks.families import KERAS_HUB, Family, Head
+from hub_tasks.errors import PresetFormatError, received
+from hub_tasks.families import Family, Head, find_family
 from hub_tasks.layers import to_be_loaded
 from hub_tasks.presets.schema import infer_problem_type
 from hub_tasks.registry import Registry
@@ -30,17 +30,18 @@ from hub_tasks.tasks.arguments import (
     check_vocabulary,
     count_classes,
 )
-from hub_tasks.tasks.auto_compile import AutoCompiledTask
+from hub_tasks.tasks.classifying import ClassifyingTask
 from hub_tasks.tasks.heads import classification_head
 from hub_tasks.tasks.keras_hub import KerasHubPreprocessor
-from hub_tasks.tasks.predictions import Prediction, to_predictions, to_probabilities
-from hub_tasks.tasks.preprocessor import PREPROCESSORS, TextClassifierPreprocessor
+from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor, preprocessor_class
+from hub_tasks.tasks.scratch import from_scratch
 
 CLASSIFIERS: "Registry[type[TextClassifier]]" = Registry("text classifier", PresetFormatError)
 _FROM_PRESET: Any = object()
 
 
-class TextClassifier(AutoCompiledTask):
+@keras.saving.register_keras_serializable(package="hub_tasks")
+class TextClassifier(ClassifyingTask):
     """Classifies texts: one label each, several labels each, or a number (regression).
 
     Build one with `from_preset`, or from a backbone:
@@ -186,7 +187,7 @@ class TextClassifier(AutoCompiledTask):
             head = persistence.head_arguments(data, named, is_saved, kwargs)
             if preprocessor is _FROM_PRESET:
                 settings = {} if sequence_length is None else {"sequence_length": sequence_length}
-                preprocessor = PREPROCESSORS[data.family.name].from_data(data, **settings)
+                preprocessor = preprocessor_class(data.family).from_data(data, **settings)
             with random_state_kept_on_failure():
                 if backbone is None:
                     check_vocabulary(data, preset)
@@ -204,7 +205,7 @@ class TextClassifier(AutoCompiledTask):
     @classmethod
     def _class_of(cls, family: Family, preset: Any) -> "type[TextClassifier]":
         if cls.family is None:
-            return CLASSIFIERS[family.name]
+            return CLASSIFIERS.get(family.name, cls)
         if cls.family is not family:
             raise PresetFormatError(
                 f"{cls.__name__} cannot be loaded from a preset of the {family.title} family; use "
@@ -212,40 +213,49 @@ class TextClassifier(AutoCompiledTask):
             )
         return cls
 
-    def predict_proba(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto"
-    ) -> np.ndarray:
-        """Probabilities `(rows, num_classes)`, float32.
+    @classmethod
+    def from_scratch(
+        cls,
+        encoder: str,
+        texts: Any,
+        labels: Any,
+        *,
+        label_names: Sequence[str] | None = None,
+        problem_type: str | None = None,
+        hyper_parameters: Mapping[str, Any] | None = None,
+        dtype: Any = None,
+        **overrides: Any,
+    ) -> "TextClassifier":
+        """Builds a classifier without pretrained weights, to be trained with `fit`.
 
-        Rows sum to 1 for single-label problems; for multi-label problems every entry
-        stands for itself.
-        """
-        if self.problem_type == "regression":
-            raise DataError(
-                "A regression has no probabilities; use `predict`. "
-                f"{received(problem_type=self.problem_type)}"
-            )
-        outputs = self.predict(x, batch_size=batch_size, verbose=verbose)
-        return to_probabilities(outputs, self.problem_type, self.activation)
-
-    def classify(
-        self, x: Any, batch_size: int | None = None, threshold: float = 0.5, verbose: Any = 0
-    ) -> Prediction | list[Prediction]:
-        """Labelled predictions.
+        Vocabulary, labels and problem type come from the data.
 
         Args:
-            x: texts as in `fit`, or one bare string.
-            batch_size: texts per batch.
-            threshold: from which probability a label applies, for multi-label problems.
-            verbose: as in `keras.Model.predict`.
+            encoder: "average_embedding", "bilstm", "bigru", "cnn", "cnn_attention", "cnn_gru",
+                "cnn_lstm", "kim_cnn", "fast_ngram", or that of an `EncoderBackbone` of yours.
+            texts: texts in memory, as in `fit`; lists of tokens for texts that are split.
+            labels: their labels, as in `fit`.
+            label_names: names of all classes in the order of ids, where the labels do not say.
+            problem_type: see the class; by default the form of the labels says it.
+            hyper_parameters: what `encoder_defaults` returns, changed.
+            dtype: a Keras dtype or dtype policy.
+            **overrides: single entries of `encoder_defaults`; `dropout`, `activation`, `name`.
 
-        Returns:
-            A `Prediction` for each text; for a bare string, one `Prediction`.
+        Raises:
+            DataError: fewer than two classes, texts without a token, unknown overrides.
+
+        Example:
+
+        >>> import hub_tasks
+        >>> texts, labels = ["a fine film", "a dull film"] * 20, ["good", "bad"] * 20
+        >>> clf = hub_tasks.TextClassifier.from_scratch("kim_cnn", texts, labels, filters=8)
+        >>> history = clf.fit(texts, labels, verbose=0)
+        >>> clf.classify("fine").label
+        'good'
         """
-        if isinstance(x, str):
-            return self.classify([x], batch_size, threshold, verbose)[0]  # type: ignore[index]
-        outputs = self.predict(x, batch_size=batch_size, verbose=verbose)
-        return to_predictions(outputs, self.label_space, self.activation, threshold)
+        named = label_names, problem_type
+        settings = {**(hyper_parameters or {}), **overrides}
+        return from_scratch(cls, encoder, texts, labels, *named, dtype, settings)
 
     def save_to_preset(
         self,
@@ -274,9 +284,10 @@ class TextClassifier(AutoCompiledTask):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TextClassifier":
         config = dict(config)
-        backbone = BACKBONES[cls.family.name].from_config(config.pop("backbone"))
+        family = cls.family or find_family(config.pop("family"))
+        backbone = BACKBONES[family.name].from_config(config.pop("backbone"))
         settings = config.pop("preprocessor")
-        preprocessor = settings and PREPROCESSORS[cls.family.name].from_config(settings)
+        preprocessor = settings and preprocessor_class(family).from_config(settings)
         return cls(backbone, preprocessor=preprocessor, **config)
 
     def get_compile_config(self) -> None:
@@ -285,6 +296,3 @@ class TextClassifier(AutoCompiledTask):
     def head_variables(self) -> list[Any]:
         """The weights of the head alone."""
         return [variable for layer in self._head for variable in layer.weights]
-
-
-CLASSIFIERS.register(KERAS_HUB.name, TextClassifier)

@@ -3,7 +3,8 @@
 from hub_tasks.tokenizers.byte_pair import BytePairTokenizer
 from hub_tasks.tokenizers.long_texts import first_tokens
 from hub_tasks.tokenizers.sentencepiece import SentencePieceTokenizer
-from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
+from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer, tokenizer_class
+from hub_tasks.tokenizers.trained import TrainedTokenizer, joined
 from hub_tasks.tokenizers.wordpiece import WordPieceTokenizer
 
 __all__ = [
@@ -11,6 +12,9 @@ __all__ = [
     "BytePairTokenizer",
     "SentencePieceTokenizer",
     "Tokenizer",
+    "TrainedTokenizer",
     "WordPieceTokenizer",
     "first_tokens",
+    "joined",
+    "tokenizer_class",
 ]

@@ -9,7 +9,7 @@ import tokenizers
 
 from hub_tasks import presets
 from hub_tasks.errors import DataError, PresetFormatError, PresetNotFoundError, received
-from hub_tasks.families import FAMILIES, Family
+from hub_tasks.families import Family, find_family
 from hub_tasks.presets import AddedToken
 from hub_tasks.registry import Registry
 from hub_tasks.version import __version__
@@ -74,7 +74,7 @@ class Tokenizer:
                     f"{family.title} family; use {family.prefix}Tokenizer. "
                     f"{received(preset=preset)}"
                 )
-            return TOKENIZERS[family.name].from_data(family, data.tokenizer, preset)
+            return tokenizer_class(family).from_data(family, data.tokenizer, preset)
 
     @classmethod
     def from_data(
@@ -192,7 +192,7 @@ class Tokenizer:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of `get_config`, on the class of the tokenizer or on `Tokenizer`."""
         config = dict(config)
-        family = FAMILIES[config.pop("family")]
+        family = find_family(config.pop("family"))
         if cls.family not in (None, family):
             raise PresetFormatError(
                 f"{cls.__name__} cannot be made from the configuration of another family's "
@@ -201,4 +201,9 @@ class Tokenizer:
         config["added_tokens"] = [AddedToken(**entry) for entry in config["added_tokens"]]
         if "charsmap" in config:
             config["charsmap"] = bytes.fromhex(config["charsmap"])
-        return TOKENIZERS[family.name](**config)
+        return tokenizer_class(family)(family=family, **config)
+
+
+def tokenizer_class(family: Family) -> type[Tokenizer]:
+    """The named class of a family's tokenizer, or the class of its kind."""
+    return TOKENIZERS.get(family.name) or TOKENIZERS[family.tokenizer]

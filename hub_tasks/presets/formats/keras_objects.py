@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, UnsafePresetError, received
-from hub_tasks.families import FAMILIES, KERAS_HUB, Family
+from hub_tasks.families import KERAS_HUB, Family, own_families
 from hub_tasks.presets.schema import check_choice, check_flag, check_keys
 
 LAYER = ("name", "trainable", "dtype")
@@ -25,12 +25,12 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 def find_family(document: Mapping[str, Any], where: str) -> Family:
     """The family whose backbone, preprocessor or tokenizer this is; `KERAS_HUB` for others."""
     package, name = _registered_name(document, where, "")
-    for family in FAMILIES.values():
+    for family in own_families():
         if name in [family.prefix + kind for kind in _KINDS]:
             return family
     if package in _KERAS_HUB and name.endswith(_KINDS):
         return KERAS_HUB
-    supported = ", ".join(f"{family.prefix}Backbone" for family in FAMILIES.values())
+    supported = ", ".join(f"{family.prefix}Backbone" for family in own_families())
     legitimate = package in _PACKAGES and name.endswith(_KINDS)
     error = PresetFormatError if legitimate else UnsafePresetError
     raise error(
@@ -43,7 +43,7 @@ def find_family(document: Mapping[str, Any], where: str) -> Family:
 def tokenizer_family(document: Mapping[str, Any], family: Family) -> Family:
     """The family whose tokenizer this is; the encoder's, `family`, where it is none's."""
     name = str(document.get("registered_name")).rpartition(">")[2]
-    kinds = {f.prefix + kind: f for f in FAMILIES.values() for kind in KIND_TOKENIZER}
+    kinds = {f.prefix + kind: f for f in own_families() for kind in KIND_TOKENIZER}
     return kinds.get(name, family)
 
 

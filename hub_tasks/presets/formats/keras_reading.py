@@ -5,7 +5,6 @@ Keras's deserialiser. Layout: keras_hub's `save_to_preset`, version 0.32.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, PresetWeightsError, UnsafePresetError, received
@@ -36,12 +35,12 @@ from hub_tasks.presets.schema import (
     TRUNCATIONS,
     check_backbone,
     check_choice,
-    check_field,
     check_integer,
     check_keys,
     check_labels,
     check_problem_type,
     check_real,
+    own_value,
 )
 from hub_tasks.presets.strict_json import read_json
 from hub_tasks.presets.weights import (
@@ -90,23 +89,17 @@ def _read_backbone(
     complete = {field.name: field.default for field in family.config}
     for name, field in fields.items():
         if name in config:
-            complete[field.name] = _own_value(field, config[name], where, f"/config/{name}")
+            complete[field.name] = own_value(field, config[name], where, f"/config/{name}")
     extra = {field.name: field for field in family.config if not _in_keras(field)}
     where_extra = f"{names.MANIFEST} of preset {files}"
     stated = check_keys(manifest.get("backbone", {}), where_extra, "/backbone", extra)
     for name, value in stated.items():
-        complete[name] = _own_value(extra[name], value, where_extra, f"/backbone/{name}")
+        complete[name] = own_value(extra[name], value, where_extra, f"/backbone/{name}")
     return check_backbone(family, complete, where)
 
 
 def _in_keras(field: Field) -> bool:
     return field.keras is not None
-
-
-def _own_value(field: Field, value: Any, where: str, pointer: str) -> Any:
-    """A value in our own terms, not in those of `transformers`."""
-    ours = {choice: choice for choice in field.choices.values()}
-    return check_field(replace(field, choices=ours, offset=0), value, where, pointer)
 
 
 def _read_preprocessor(
@@ -154,7 +147,7 @@ def _read_head(
     check_keys(config, where, "/config", known, ("backbone", "num_classes"))
     check_layer_entries(config, where, "/config")
     read_object(config["backbone"], family, KIND_BACKBONE, where, "/config/backbone")
-    width = backbone["hidden_dim"]
+    width = backbone.get("hidden_dim")
     if config.get("hidden_dim") not in (None, width):
         raise PresetFormatError(
             f"{where}: /config/hidden_dim must be that of the backbone, {width}. "
@@ -230,7 +223,9 @@ def _weights(
         kind = SafeTensors if name == safe else HDF5Tensors
         return kind(files.open(name), f"{name} of preset {files}")
 
-    def tensors(present: Mapping[str, object]) -> list[Tensor]:
+    def tensors(present: Mapping[str, object]) -> list[Tensor] | None:
+        if family.layers is None and not head:
+            return None
         if head:
             return model_tensors(family, "keras", backbone, True, pooling)
         return tensors_to_read(family, backbone, present)

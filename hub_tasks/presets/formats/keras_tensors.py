@@ -64,12 +64,12 @@ def tensors_beside(
     family: Family, config: Mapping[str, Any], values: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """What KerasHub's files hold beside our variables: name -> array."""
-    beside = {}
+    beside: dict[str, np.ndarray] = {}
     if family.keras_positions:
         rows = values[_POSITIONS][family.encoder.position_offset :]
         beside[_name(family)] = rows + values[_SEGMENTS][:1]
-    size = config["hidden_dim"]
     for tensor in (t for rule in family.keras_unused for t in rule.tensors("keras", config)):
+        size = config["hidden_dim"]
         shape = (size, size) if tensor.ours.endswith("kernel") else (size,)
         beside[tensor.names[0]] = np.zeros(shape, "float32")
     return beside

@@ -20,6 +20,7 @@ from hub_tasks.presets.formats.keras_objects import (
     read_object,
     tokenizer_family,
 )
+from hub_tasks.presets.formats.trained_tokenizers import read_trained, write_trained
 from hub_tasks.presets.formats.vocabulary import (
     read_merges,
     read_numbered_vocabulary,
@@ -41,6 +42,7 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "wordpiece": {"added_tokens": ()},
     "byte_pair": _BYTE_PAIR_DEFAULTS,
     "sentencepiece": _SENTENCEPIECE_DEFAULTS,
+    "trained": {},
 }
 _FLAGS = ("lowercase", "strip_accents", "special_tokens_in_strings")
 _FIXED = {  # entry -> its one value here, and what any other means
@@ -216,9 +218,11 @@ _READERS: Mapping[str, Callable[..., TokenizerData]] = {
     "wordpiece": _read_wordpiece,
     "byte_pair": _read_byte_pair,
     "sentencepiece": _read_sentencepiece,
+    "trained": read_trained,
 }
 _WRITERS: Mapping[str, Callable[..., Any]] = {
     "wordpiece": _write_wordpiece,
     "byte_pair": _write_byte_pair,
     "sentencepiece": _write_sentencepiece,
+    "trained": write_trained,
 }

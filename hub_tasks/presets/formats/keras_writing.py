@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hub_tasks.families import KERAS_HUB, Family
+from hub_tasks.families import KERAS_HUB, Family, Tensor
 from hub_tasks.presets import files as names
 from hub_tasks.presets.data import HeadData, PresetData
 from hub_tasks.presets.formats.hdf5 import write_hdf5
@@ -140,10 +140,15 @@ def _write_weights(
     values = head.weights if head else data.weights
     tensors: dict[str, np.ndarray] = {} if head else tensors_beside(family, config, values)
     layers = {name.rpartition("/vars/")[0]: "" for name in tensors}
-    for tensor in model_tensors(family, "keras", config, head is not None, pooling):
+    if family.layers is None and head is None:
+        wanted = [Tensor.of_own_name(name) for name in values]
+    else:
+        wanted = model_tensors(family, "keras", config, head is not None, pooling)
+    for tensor in wanted:
         for name, piece in zip(tensor.names, tensor.encode(values[tensor.ours]), strict=True):
             tensors[name] = piece
-            layers[name.rpartition("/vars/")[0]] = tensor.ours.split("/")[-2]
+            if "/vars/" in name:
+                layers[name.rpartition("/vars/")[0]] = tensor.ours.split("/")[-2]
     if weights_format == "safetensors":
         name = names.TASK_SAFETENSORS if head else names.MODEL_SAFETENSORS
         return {name: write_safetensors(tensors)}

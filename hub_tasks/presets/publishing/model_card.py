@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, SupportsFloat
 
 from hub_tasks.errors import PresetSaveError, received
-from hub_tasks.families import FAMILIES
+from hub_tasks.families import find_family
 from hub_tasks.presets import files as names
 from hub_tasks.presets.catalogue import CATALOGUE
 from hub_tasks.presets.files import PresetFiles
@@ -202,7 +202,7 @@ def _introduction(found: Description, base_model: str, trained_on: list[str]) ->
     size = f" of {found.parameters:,} parameters" if found.parameters else ""
     origin = f", fine-tuned from {escaped(base_model)}" if base_model else ""
     data = f" Training data: {', '.join(map(escaped, trained_on))}." if trained_on else ""
-    return f"{FAMILIES[found.family].title}: {_KINDS[found.task]}{size}{origin}.{data}"
+    return f"{find_family(found.family).title}: {_KINDS[found.task]}{size}{origin}.{data}"
 
 
 def _label_section(found: Description) -> str:
@@ -217,7 +217,7 @@ def _label_section(found: Description) -> str:
 
 
 def _use_section(found: Description, directory: Path, address: str) -> str:
-    family, handle = FAMILIES[found.family], json.dumps(address)
+    family, handle = find_family(found.family), json.dumps(address)
     kind = _CLASSES[found.task]
     ours = kind if found.task == "classifier" else family.prefix + kind
     calls = [f"{found.task} = hub_tasks.{ours}.from_preset({handle})"]
@@ -243,7 +243,7 @@ def _read_by_keras_hub(found: Description, kind: str) -> bool:
     present = {entry.name for entry in found.files}
     return (
         found.format == "keras_hub"
-        and kind in FAMILIES[found.family].keras_hub
+        and kind in find_family(found.family).keras_hub
         and found.pooling in (None, "family")
         and not present & {names.MODEL_SAFETENSORS, names.TASK_SAFETENSORS}
     )

@@ -1,0 +1,256 @@
+"""Encoders that are trained from scratch: vectors of tokens -> one vector for the text."""
+
+import inspect
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Literal, get_args, get_origin
+
+import keras
+from keras import ops
+
+from hub_tasks import presets
+from hub_tasks.backbones.backbone import BACKBONES, Backbone
+from hub_tasks.backbones.recipe import FROM_SCRATCH
+from hub_tasks.errors import DataError, PresetFormatError, received
+from hub_tasks.families import ENCODERS, FLAG, Field, encoder_family
+from hub_tasks.layers import random_weights
+from hub_tasks.registry import close_matches
+
+_LARGEST = 65_536
+_COUNTER = re.compile(r"_\d+$")
+
+
+class EncoderBackbone(Backbone):
+    """An encoder of which one method says what it computes.
+
+    A subclass defines `encode`, which maps the vectors of a text's tokens to one vector with
+    Keras layers, as for a functional model. The keyword arguments of `encode` are the
+    hyper-parameters; their defaults say which values are accepted: a whole number, a number,
+    a flag, a tuple of whole numbers, or one of the strings of a `typing.Literal`. A subclass
+    is known by its name in `TextClassifier.from_scratch` and in presets once it is defined.
+
+    Args:
+        vocabulary_size: rows of the table of embeddings.
+        embedding_dim: the size of a token's vector.
+        max_sequence_length: the most tokens of a text.
+        embedding: in place of the table another backbone, or the configuration of one (with
+            the name of its `family`), whose hidden states are the tokens' vectors.
+        trainable_embedding: whether the table, or that backbone, is trained.
+        dtype: a Keras dtype or dtype policy; "auto" is Keras's current one.
+        name, trainable: as in Keras.
+        **hyper_parameters: those of `encode`.
+
+    Inputs:
+        A dict of `token_ids` and `padding_mask` (1 at real tokens, all of them before the
+        padding), `(batch, length)`, int32.
+
+    Outputs:
+        A dict of `pooled_output`, `(batch, dim)`.
+
+    Example:
+
+    >>> import keras, hub_tasks
+    >>> class StackedLSTM(hub_tasks.EncoderBackbone):
+    ...     def encode(self, x, mask, *, units: int = 32):
+    ...         for _ in range(2):
+    ...             lstm = keras.layers.LSTM(units, return_sequences=True)
+    ...             x = keras.layers.Bidirectional(lstm)(x, mask=mask)
+    ...         return x[:, 0]
+    >>> hub_tasks.encoder_defaults("stacked_lstm")["units"]
+    32
+    """
+
+    recipe = FROM_SCRATCH
+    text_defaults: ClassVar[Mapping[str, Any]] = {
+        "unit": "auto",
+        "lowercase": True,
+        "max_vocabulary": 30_000,
+        "min_frequency": 1,
+    }
+
+    def __init_subclass__(cls, encoder: str = "", title: str = "", **kwargs: Any):
+        """Registers the class.
+
+        Args:
+            encoder: its name; by default that of the class in lower case with underscores.
+            title: what people call it.
+        """
+        super().__init_subclass__(**kwargs)
+        prefix = cls.__name__.removesuffix("Backbone")
+        name = encoder or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", prefix).lower()
+        known = BACKBONES.get(name)
+        again = known is not None and known.__qualname__ == cls.__qualname__
+        fields = tuple(_field(cls, parameter) for parameter in _hyper_parameters(cls))
+        cls.family = encoder_family(name, prefix, title or prefix, fields)
+        ENCODERS.register(name, cls.family, replace=again)
+        BACKBONES.register(name, cls, replace=again)
+        keras.saving.register_keras_serializable("hub_tasks")(cls)
+
+    def __init__(
+        self,
+        *,
+        embedding: Backbone | Mapping[str, Any] | None = None,
+        dtype: Any = None,
+        name: str | None = None,
+        trainable: bool = True,
+        **config: Any,
+    ):
+        if isinstance(embedding, Mapping):
+            nested = dict(embedding)
+            embedding = BACKBONES[nested.pop("family")](**nested, dtype=dtype)
+        if embedding is not None:
+            config["embedding"] = {"family": embedding.family.name, **embedding.config}
+            config |= {key: embedding.config[key] for key in _OF_EMBEDDING if key not in config}
+        config = complete(type(self), config)
+        hyper_parameters = {p.name: config[p.name] for p in _hyper_parameters(type(self))}
+        with _policy(None if dtype == "auto" else dtype) as policy:
+            inputs = {
+                key: keras.Input((None,), dtype="int32", name=key)
+                for key in self.family.encoder.inputs
+            }
+            x, table = _embed(inputs, embedding, config)
+            table.trainable = config["trainable_embedding"]
+            mask = ops.cast(inputs["padding_mask"], "bool")
+            outputs = {"pooled_output": self.encode(x, mask, **hyper_parameters)}
+        super().__init__(inputs, outputs, name=name, trainable=trainable)
+        self.dtype_policy = policy
+        self.config = config
+        self.embedding = table
+
+    def encode(self, x: Any, mask: Any) -> Any:
+        """Vectors of tokens -> a vector for the text; its keyword arguments are its own.
+
+        Args:
+            x: `(batch, length, embedding_dim)`.
+            mask: `(batch, length)`, true at real tokens.
+
+        Returns:
+            `(batch, dim)`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `encode`.")
+
+    def named_weights(self) -> dict[str, Any]:
+        """Variables by their paths, with Keras's counters begun anew for each model."""
+        names: dict[tuple[str, str], str] = {}
+        seen: Counter[tuple[str, str]] = Counter()
+        found = {}
+        for variable in self.weights:
+            path = ""
+            for segment in variable.path.split("/"):
+                if (path, segment) not in names:
+                    base = _COUNTER.sub("", segment)
+                    number = seen[path, base]
+                    seen[path, base] += 1
+                    names[path, segment] = f"{base}_{number}" if number else base
+                path = f"{path}/{names[path, segment]}".removeprefix("/")
+            found[path] = variable
+        return found
+
+
+_OF_EMBEDDING = ("vocabulary_size", "max_sequence_length")
+
+
+def encoder_defaults(name: str) -> dict[str, Any]:
+    """How an encoder splits texts, and its hyper-parameters, with their defaults.
+
+    Args:
+        name: as in `TextClassifier.from_scratch`.
+
+    Raises:
+        PresetFormatError: no encoder has this name; close ones are named.
+
+    Example:
+
+    >>> import hub_tasks
+    >>> defaults = hub_tasks.encoder_defaults("bilstm")
+    >>> defaults["units"] = 64
+    >>> clf = hub_tasks.TextClassifier.from_scratch(
+    ...     "bilstm", ["good", "bad"] * 8, ["yes", "no"] * 8, hyper_parameters=defaults)
+    """
+    fields = {field.name: field.default for field in ENCODERS[name].config}
+    given = ("vocabulary_size", "embedding")
+    own = {name: value for name, value in fields.items() if name not in given}
+    return {**BACKBONES[name].text_defaults, **own}
+
+
+def complete(cls: type[EncoderBackbone], config: Mapping[str, Any]) -> dict[str, Any]:
+    """A whole configuration, every value checked.
+
+    Raises:
+        DataError: entries that are missing, unknown, or of another type or range.
+    """
+    fields = {field.name: field for field in cls.family.config}
+    unknown = [name for name in config if name not in fields]
+    if unknown:
+        raise DataError(
+            f"The encoder {cls.family.name} has no {unknown[0]!r}."
+            f"{close_matches(unknown[0], list(fields))} It has {', '.join(fields)}. "
+            f"{received(**{unknown[0]: config[unknown[0]]})}"
+        )
+    whole = cls.family.complete(config)
+    try:
+        return {
+            name: presets.own_value(field, whole[name], cls.__name__, name)
+            for name, field in fields.items()
+        }
+    except PresetFormatError as error:
+        raise DataError(str(error)) from None
+
+
+def _hyper_parameters(cls: type) -> list[inspect.Parameter]:
+    signature = inspect.signature(cls.encode, eval_str=True)
+    return [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+
+def _field(cls: type, parameter: inspect.Parameter) -> Field:
+    """What is accepted for a hyper-parameter, from its default and its annotation."""
+    name, default = parameter.name, parameter.default
+    if get_origin(parameter.annotation) is Literal:
+        choices = {choice: choice for choice in get_args(parameter.annotation)}
+        return Field(name, "", default=default, choices=choices)
+    if isinstance(default, bool):
+        return Field(name, "", default=default, choices=FLAG)
+    if isinstance(default, int):
+        return Field(name, "", 0, _LARGEST, default=default)
+    if isinstance(default, float):
+        return Field(name, "", 0.0, float(_LARGEST), default=default)
+    if isinstance(default, tuple) and all(isinstance(value, int) for value in default):
+        return Field(name, "", 1, _LARGEST, default=default, many=True)
+    raise TypeError(
+        f"{cls.__name__}.encode: the default of {name} must be a whole number, a number, a flag or "
+        f"a tuple of whole numbers, or its annotation a Literal. {received(default=default)}"
+    )
+
+
+def _embed(
+    inputs: Mapping[str, Any], embedding: Backbone | None, config: Mapping[str, Any]
+) -> tuple[Any, keras.layers.Layer]:
+    """The tokens' vectors, zeros at padding, and the layer that makes them."""
+    token_ids, mask = inputs["token_ids"], inputs["padding_mask"]
+    if embedding is None:
+        table = keras.layers.Embedding(
+            config["vocabulary_size"],
+            config["embedding_dim"],
+            embeddings_initializer=random_weights("uniform"),
+            name="embedding",
+        )
+        x = table(token_ids)
+    else:
+        table = embedding
+        zeros = ops.zeros_like(token_ids)
+        known = {"token_ids": token_ids, "padding_mask": mask}
+        x = table({key: known.get(key, zeros) for key in table.input})["sequence_output"]
+    return x * ops.cast(mask[:, :, None], x.dtype), table
+
+
+@contextmanager
+def _policy(dtype: Any) -> Iterator[keras.DTypePolicy]:
+    """Lets layers that say no dtype have this one."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(keras.dtype_policies.get(dtype))
+    try:
+        yield keras.config.dtype_policy()
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,79 @@
+"""Label names and the kind of problem, from the labels of training data."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hub_tasks.data.labels import LabelSpace, looks_multi_label
+from hub_tasks.errors import DataError, received
+
+_SINGLE, _SEVERAL, _NUMBERS = (
+    "single_label_classification",
+    "multi_label_classification",
+    "regression",
+)
+
+
+def infer_labels(
+    labels: Any, names: Sequence[str] | None = None, problem_type: str | None = None
+) -> LabelSpace:
+    """The label space of training data.
+
+    Args:
+        labels: as in `Task.fit`.
+        names: label names in the order of ids, where they are known.
+        problem_type: None to infer it: several per row for lists or an indicator matrix,
+            regression for floats that are no whole numbers.
+
+    Raises:
+        DataError: fewer than two classes, or ids that are not 0, 1, 2, ...
+    """
+    if labels is None:
+        raise DataError("Labels are missing: pass them beside the texts. Received: labels=None")
+    if hasattr(labels, "__array__"):
+        labels = np.asarray(labels)
+    if problem_type is None:
+        problem_type = _problem_type(labels)
+    if problem_type == _NUMBERS:
+        width = np.asarray(labels, "float32").reshape(len(labels), -1).shape[1]
+        return LabelSpace(names or [f"LABEL_{i}" for i in range(width)], problem_type)
+    found = _names(labels, problem_type) if names is None else list(names)
+    least = 2 if problem_type == _SINGLE else 1
+    if len(found) < least:
+        raise DataError(
+            f"A classifier needs at least {least} classes; the labels have {len(found)}. "
+            f"{received(labels=found)}"
+        )
+    return LabelSpace(found, problem_type)
+
+
+def _problem_type(labels: Any) -> str:
+    if looks_multi_label(labels):
+        return _SEVERAL
+    floats = getattr(labels, "dtype", None) is not None and labels.dtype.kind == "f"
+    floats = floats or all(isinstance(value, float) for value in labels)
+    if floats and len(labels) and not all(float(value).is_integer() for value in labels):
+        return _NUMBERS
+    return _SINGLE
+
+
+def _names(labels: Any, problem_type: str) -> list[str]:
+    if getattr(labels, "ndim", 1) == 2:  # an indicator matrix
+        return [f"LABEL_{i}" for i in range(labels.shape[1])]
+    several = problem_type == _SEVERAL
+    values = [value for row in labels for value in row] if several else list(labels)
+    values = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values]
+    distinct = set(values)
+    if all(isinstance(value, str) for value in distinct):
+        return sorted(distinct)
+    if not all(isinstance(v, int | np.integer) or float(v).is_integer() for v in distinct):
+        raise DataError(f"Labels are names or ids. {received(labels=labels)}")
+    ids = sorted(int(value) for value in distinct)
+    if ids != list(range(len(ids))):
+        raise DataError(
+            "Labels that are numbers are ids and go from 0 to the number of classes less one. Pass "
+            "names instead, for example `[str(label) for label in labels]`, or name all classes "
+            f"with `label_names=[...]`. {received(ids=ids)}"
+        )
+    return [f"LABEL_{i}" for i in ids]

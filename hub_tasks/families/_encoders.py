@@ -1,0 +1,51 @@
+"""The small encoders that are trained from scratch, as families.
+
+Their records are made from their classes (`hub_tasks.EncoderBackbone`), which register
+them here: what the class says once need not be said again.
+"""
+
+from hub_tasks.errors import PresetFormatError
+from hub_tasks.families._family import Encoder, Family, Field
+from hub_tasks.families._weights import dense
+from hub_tasks.registry import Registry
+
+ENCODERS: Registry[Family] = Registry("encoder", PresetFormatError)
+
+SPECIAL_TOKENS = {"pad": "[PAD]", "unknown": "[UNK]", "between": "[SEP]"}
+FLAG = {False: False, True: True}
+
+COMMON = (
+    Field("vocabulary_size", "", 1, 4_000_000),
+    Field("embedding_dim", "", 1, 65_536, default=128),
+    Field("max_sequence_length", "", 3, 1_048_576, default=512),
+    Field("embedding", "", default=None, nested=True),
+    Field("trainable_embedding", "", default=True, choices=FLAG),
+)
+
+
+def encoder_family(name: str, prefix: str, title: str, fields: tuple[Field, ...]) -> Family:
+    """The record of an encoder.
+
+    Args:
+        name: in `from_scratch`.
+        prefix: what the class names begin with.
+        title: for messages.
+        fields: its hyper-parameters.
+    """
+    return Family(
+        name=name,
+        prefix=prefix,
+        title=title,
+        paper="",
+        tokenizer="trained",
+        config=(*COMMON, *fields),
+        layers=None,
+        head=(dense("logits", "", "dense"),),
+        base="",
+        architecture="",
+        encoder=Encoder(positions=False, segments=False),
+        special_tokens=SPECIAL_TOKENS,
+        tiny={"vocabulary_size": 40, "embedding_dim": 8, "max_sequence_length": 24},
+        keras_hub=(),
+        pairs="separated",
+    )

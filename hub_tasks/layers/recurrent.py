@@ -1,0 +1,33 @@
+"""Recurrent layers over padded texts."""
+
+from typing import Any
+
+import keras
+
+from hub_tasks.layers.initializers import random_weights
+
+_KINDS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+
+
+def bidirectional(kind: str, units: int, return_sequences: bool = False) -> keras.layers.Layer:
+    """A recurrent layer that reads a text from both ends, the two outputs joined.
+
+    Keras takes the backend's fast kernels where a GPU has them. Call it with `mask=`.
+
+    References: Hochreiter and Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735;
+    Cho et al., 2014, https://arxiv.org/abs/1406.1078.
+
+    Args:
+        kind: "lstm" or "gru".
+        units: the size of the state of each direction.
+        return_sequences: whether there is an output at each token, and not one in all.
+    """
+    layer = _KINDS[kind](units, return_sequences=return_sequences, name=kind, **_initializers())
+    return keras.layers.Bidirectional(layer, name=f"bidirectional_{kind}")
+
+
+def _initializers() -> dict[str, Any]:
+    return {
+        "kernel_initializer": random_weights("glorot_uniform"),
+        "recurrent_initializer": random_weights("orthogonal"),
+    }

@@ -1,0 +1,209 @@
+"""Tokenizers whose vocabulary comes from the texts at hand."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+
+import tokenizers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
+
+from hub_tasks.errors import DataError, received
+from hub_tasks.families import Family
+from hub_tasks.presets import AddedToken
+from hub_tasks.presets.schema import UNITS
+from hub_tasks.tokenizers.ngrams import Ngrams
+from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
+
+BEFORE_TOKEN = "\ufdd0"  # a noncharacter, which no text holds
+_SAMPLE = 1_000  # texts by which their script is judged
+_LONGEST_WORD = 100  # characters
+# Scripts that put no space between words: Thai, Lao, Burmese, Khmer, kana, Han.
+_WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+_LETTER = re.compile(r"[^\W\d_]")
+_WORD = re.compile(r"\w+|[^\w\s]")
+_CHARACTER = re.compile(r"\S")
+
+
+class TrainedTokenizer(Tokenizer):
+    """Splits texts into words, characters or trained pieces of words.
+
+    Args:
+        vocabulary: the tokens in the order of their ids.
+        unit: "word" (words and punctuation marks), "character", "subword" (WordPiece), or
+            "token" for texts that come as lists of tokens; a string is then split at spaces.
+        lowercase: whether texts are lower-cased.
+        word_ngrams: the longest run of tokens with an id of its own, by hash; 1 for none.
+        character_ngrams: the shortest and longest n-gram of a token's characters with an id
+            of its own, by hash; (0, 0) for none.
+        buckets: how many ids these n-grams share.
+        family: the encoder family.
+
+    Example:
+
+    >>> from hub_tasks.families import ENCODERS
+    >>> from hub_tasks.tokenizers import TrainedTokenizer
+    >>> tokenizer = TrainedTokenizer.train(["A good film"], ENCODERS["cnn"])
+    >>> [tokenizer.id_to_token(i) for i in tokenizer("a GOOD book")]
+    ['a', 'good', '[UNK]']
+    """
+
+    def __init__(
+        self,
+        vocabulary: Sequence[str],
+        family: Family,
+        unit: str = "word",
+        lowercase: bool = True,
+        word_ngrams: int = 1,
+        character_ngrams: tuple[int, int] = (0, 0),
+        buckets: int = 0,
+        special_tokens_in_strings: bool = False,
+        added_tokens: Sequence[AddedToken] = (),
+    ):
+        options = {
+            "unit": unit,
+            "lowercase": lowercase,
+            "word_ngrams": word_ngrams,
+            "character_ngrams": tuple(character_ngrams),
+            "buckets": buckets,
+            "special_tokens_in_strings": special_tokens_in_strings,
+            "added_tokens": tuple(added_tokens),
+        }
+        super().__init__(vocabulary, family, options)
+        unknown = family.special_tokens["unknown"]
+        self.rust = _untrained(unit, lowercase, unknown, self._pieces)
+        self._add_tokens()
+        self._ngrams: Ngrams | None = None
+        if buckets:
+            self._ngrams = Ngrams(
+                self._ids, word_ngrams, tuple(character_ngrams), buckets, self._ids[unknown]
+            )
+
+    @classmethod
+    def train(
+        cls,
+        texts: Iterable[str],
+        family: Family,
+        unit: str = "auto",
+        lowercase: bool = True,
+        max_vocabulary: int = 30_000,
+        min_frequency: int = 1,
+        **ngrams: object,
+    ) -> "TrainedTokenizer":
+        """Makes the vocabulary of some texts.
+
+        Args:
+            texts: strings, or lists of tokens as `joined` makes them.
+            family: the encoder family.
+            unit: see the class; "auto" for characters where most letters are of a script
+                without spaces (Chinese, Japanese, Thai, ...), else words.
+            lowercase: see the class.
+            max_vocabulary: the most tokens, special ones included; the rarest are left out.
+            min_frequency: tokens that are rarer are left out.
+            **ngrams: `word_ngrams`, `character_ngrams` and `buckets` of the class.
+
+        Raises:
+            DataError: the texts hold no token.
+        """
+        texts = list(texts)
+        unit = unit_for(texts) if unit == "auto" else unit
+        texts = _of_unit(unit, texts)
+        special = list(family.special_tokens.values())
+        rust = _untrained(unit, lowercase, family.special_tokens["unknown"], {})
+        kind = trainers.WordPieceTrainer if unit == "subword" else trainers.WordLevelTrainer
+        trainer = kind(
+            vocab_size=max(max_vocabulary, len(special)),
+            min_frequency=min_frequency,
+            special_tokens=special,
+            show_progress=False,
+        )
+        rust.train_from_iterator(texts, trainer)
+        ids = rust.get_vocab()
+        vocabulary = [token for token in sorted(ids, key=ids.__getitem__) if _can_be_saved(token)]
+        if len(vocabulary) == len(special):
+            raise DataError(
+                "The texts give an empty vocabulary: no text holds a token that is frequent "
+                f"enough. {received(texts=len(texts), min_frequency=min_frequency, unit=unit)}"
+            )
+        return cls(vocabulary, family, unit, lowercase, **ngrams)  # type: ignore[arg-type]
+
+    def vocabulary_size(self) -> int:
+        """The number of ids, hashed n-grams included."""
+        return len(self.vocabulary) + self.options["buckets"]
+
+    def tokenize(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of each text; with n-grams, those of its words and then of the others."""
+        texts = _of_unit(self.options["unit"], texts)
+        if self._ngrams is None:
+            return super().tokenize(texts)
+        split = _splitter(self.options["unit"])
+        if self.options["lowercase"]:
+            texts = [text.lower() for text in texts]
+        return [self._ngrams(split(text)) for text in texts]
+
+
+def joined(tokens: Sequence[str]) -> str:
+    """A text that came as a list of tokens, as one string."""
+    return "".join(BEFORE_TOKEN + token for token in tokens)
+
+
+def unit_for(texts: Sequence[str]) -> str:
+    """ "character" where most letters are of a script without spaces, "token" for lists of
+    tokens, else "word"."""
+    sample = list(islice(texts, _SAMPLE))
+    if any(text.startswith(BEFORE_TOKEN) for text in sample):
+        return "token"
+    letters = sum(len(_LETTER.findall(text)) for text in sample)
+    without = sum(len(_WITHOUT_SPACES.findall(text)) for text in sample)
+    return "character" if 2 * without > letters else "word"
+
+
+def _untrained(
+    unit: str, lowercase: bool, unknown: str, vocabulary: dict[str, int]
+) -> tokenizers.Tokenizer:
+    if unit not in UNITS:
+        raise DataError(f"`unit` must be one of {', '.join(UNITS)}. {received(unit=unit)}")
+    if unit == "subword":
+        model = models.WordPiece(
+            vocabulary, unk_token=unknown, max_input_chars_per_word=_LONGEST_WORD
+        )
+    else:
+        model = models.WordLevel(vocabulary, unk_token=unknown)
+    rust = tokenizers.Tokenizer(model)
+    cased = [normalizers.Lowercase()] if lowercase else []
+    if unit == "token":
+        rust.normalizer = normalizers.Sequence(cased)
+        rust.pre_tokenizer = pre_tokenizers.Split(BEFORE_TOKEN, "removed")
+        return rust
+    rust.normalizer = normalizers.BertNormalizer(
+        clean_text=True, handle_chinese_chars=True, strip_accents=False, lowercase=lowercase
+    )
+    rust.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    if unit == "character":
+        single = pre_tokenizers.Split(tokenizers.Regex("."), "isolated")
+        rust.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), single])
+    if unit == "subword":
+        rust.decoder = decoders.WordPiece()
+    return rust
+
+
+def _of_unit(unit: str, texts: list[str]) -> list[str]:
+    """Texts as the unit wants them: lists of tokens joined, or as strings."""
+    if unit == "token":
+        return [t if t.startswith(BEFORE_TOKEN) else joined(t.split()) for t in texts]
+    return [
+        text.replace(BEFORE_TOKEN, " ") if text.startswith(BEFORE_TOKEN) else text for text in texts
+    ]
+
+
+def _splitter(unit: str) -> Callable[[str], list[str]]:
+    if unit == "token":
+        return lambda text: text.split(BEFORE_TOKEN)[1:]
+    return (_CHARACTER if unit == "character" else _WORD).findall
+
+
+def _can_be_saved(token: str) -> bool:
+    """Vocabulary files have one token a line."""
+    return bool(token.strip()) and token.splitlines() == [token]
+
+
+TOKENIZERS.register("trained", TrainedTokenizer)
