@@ -1,14 +1,14 @@
 """hub_tasks: classify text with Keras 3 on JAX, TensorFlow and PyTorch."""
 # ruff: noqa: F403, F405 - the public names are imported in names.py
 
-import importlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from hub_tasks.importing import on_first_use
 from hub_tasks.version import __version__
 
-# All at once, so that Keras knows the classes of a model that it loads. The command alone
+# The classes at once, so that Keras knows those of a model that it loads. The command alone
 # waits: most of its verbs need no Keras, whose import takes seconds.
 if TYPE_CHECKING or Path(sys.argv[0] if sys.argv else "").stem != "hub-tasks":
     from hub_tasks.names import *
@@ -67,8 +67,5 @@ __all__ = [
     "write_model_card",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.names"), name)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = on_first_use(__name__, {"hub_tasks.names": __all__})

@@ -1,6 +1,7 @@
 """The rules of the house, held by reading the tree."""
 
 import ast
+import importlib
 from pathlib import Path
 
 import hub_tasks
@@ -13,6 +14,7 @@ ORDER = (
     "errors",
     "version",
     "keras_backend",
+    "importing",
     "registry",
     "families",
     "presets",
@@ -59,6 +61,39 @@ def rooms_imported(path: Path) -> set[str]:
 
 def test_every_room_has_its_place():
     assert {room(path) for path in sources()} <= {*ORDER, "__init__"}
+
+
+def first_use(tree: ast.Module) -> dict[str, str]:
+    """Name -> module for the names that a module imports on first use."""
+    return {
+        ast.literal_eval(name): ast.literal_eval(module)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "on_first_use"
+        for module, names in zip(node.args[1].keys, node.args[1].values, strict=True)
+        for name in names.elts
+    }
+
+
+def test_editors_see_what_is_imported_on_first_use():
+    """Which makes the modules that are stated as strings subject to the rules for imports."""
+    found = 0
+    for path in sources():
+        if room(path) == "__init__":  # held by `test_public_names_are_what_is_imported`
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        stated = first_use(tree)
+        seen = {
+            alias.asname or alias.name: node.module
+            for branch in tree.body
+            if stated and isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
+            for node in branch.body
+            for alias in node.names
+        }
+        assert seen == stated, path
+        for name, module in stated.items():
+            assert hasattr(importlib.import_module(module), name), f"{path}: {module}.{name}"
+        found += len(stated)
+    assert found
 
 
 def test_imports_go_one_way():
@@ -121,10 +156,11 @@ def test_public_names_are_what_is_imported():
     tree = ast.parse((ROOT / "names.py").read_text(encoding="utf-8"))
     imported = {
         alias.asname or alias.name
-        for node in tree.body
+        for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)
+        and node.module not in ("hub_tasks.importing", "hub_tasks.keras_backend", "typing")
         for alias in node.names
-    } - {"choose_backend"}
+    }
     assert set(hub_tasks.__all__) == imported | {"__version__"}
     assert all(getattr(hub_tasks, name) is not None for name in hub_tasks.__all__)
     assert sorted(hub_tasks.__all__) == hub_tasks.__all__

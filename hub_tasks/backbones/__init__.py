@@ -19,8 +19,8 @@ from hub_tasks.backbones.keras_hub import (
     written_by,
 )
 from hub_tasks.backbones.precision import auto_dtype
+from hub_tasks.backbones.random_state import random_state_kept_on_failure
 from hub_tasks.backbones.recipe import Recipe
-from hub_tasks.backbones.size import random_state_kept_on_failure
 from hub_tasks.backbones.transformer import TransformerBackbone
 
 __all__ = [

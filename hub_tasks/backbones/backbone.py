@@ -12,7 +12,6 @@ import numpy as np
 
 from hub_tasks import presets
 from hub_tasks.backbones.recipe import FINE_TUNING, Recipe
-from hub_tasks.backbones.size import check_parameters
 from hub_tasks.errors import (
     PresetFormatError,
     PresetNotFoundError,
@@ -101,7 +100,7 @@ class Backbone(keras.Model):
         build = BACKBONES[data.family.name]
         if load_weights:
             data.weights.check_count()
-        most = check_parameters(data, max_parameters)
+        most = presets.check_parameters(data, max_parameters)
         with to_be_loaded(most) if load_weights else contextlib.nullcontext():
             backbone = build(**{**data.backbone, **kwargs}, dtype=dtype)
         if load_weights:

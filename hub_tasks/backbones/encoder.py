@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Literal, get_args, get_origin
 import keras
 from keras import ops
 
-from hub_tasks import presets
 from hub_tasks.backbones.backbone import BACKBONES, Backbone
 from hub_tasks.backbones.recipe import FROM_SCRATCH
 from hub_tasks.errors import DataError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, FLAG, Field, encoder_family
 from hub_tasks.layers import random_weights
+from hub_tasks.presets.schema import own_value
 from hub_tasks.registry import close_matches
 
 _LARGEST = 65_536
@@ -192,7 +192,7 @@ def complete(cls: type[EncoderBackbone], config: Mapping[str, Any]) -> dict[str,
     whole = cls.family.complete(config)
     try:
         return {
-            name: presets.own_value(field, whole[name], cls.__name__, name)
+            name: own_value(field, whole[name], cls.__name__, name)
             for name, field in fields.items()
         }
     except PresetFormatError as error:

@@ -20,7 +20,6 @@ from hub_tasks.backbones.precision import auto_dtype
 from hub_tasks.errors import PresetFormatError, PresetNotFoundError, received
 from hub_tasks.families import FAMILIES, KERAS_HUB
 from hub_tasks.layers import MaskedPooling
-from hub_tasks.presets.files import KNOWN
 
 _FIRST = ("start_token_index", "cls_token_index")  # where KerasHub's encoders have their summary
 _LIMITS = ("max_sequence_length", "vocabulary_size")
@@ -90,7 +89,7 @@ def written_by(part: Any) -> dict[str, bytes]:
     """The preset files of an object of KerasHub, as it writes them itself."""
     with tempfile.TemporaryDirectory() as folder:
         part.save_to_preset(folder)
-        paths = {name: Path(folder, name) for name in KNOWN}
+        paths = {name: Path(folder, name) for name in presets.KNOWN}
         return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
 
 

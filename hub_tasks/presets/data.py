@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hub_tasks.families import Family
-from hub_tasks.presets.weights import Weights
-from hub_tasks.presets.whole_file import WholeFile
+
+if TYPE_CHECKING:  # what opens files waits for one
+    from hub_tasks.presets.weights import Weights
+    from hub_tasks.presets.whole_file import WholeFile
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class HeadData:
     dropout: float
     labels: tuple[str, ...] | None
     problem_type: str
-    weights: Weights | Mapping[str, np.ndarray]
+    weights: "Weights | Mapping[str, np.ndarray]"
     pooling: str = "family"
 
 
@@ -76,7 +78,7 @@ class PresetData:
 
     family: Family
     backbone: Mapping[str, Any] | None = None
-    weights: Weights | WholeFile | Mapping[str, np.ndarray] | None = None
+    weights: "Weights | WholeFile | Mapping[str, np.ndarray] | None" = None
     tokenizer: TokenizerData | None = None
     preprocessor: Mapping[str, Any] | None = None
     head: HeadData | None = None

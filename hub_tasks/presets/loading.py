@@ -1,13 +1,40 @@
 """Opening a preset: found, compared with what is known of it, read, and mended once."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 from hub_tasks.errors import PresetIntegrityError, PresetNotFoundError
-from hub_tasks.presets.data import PresetData
+from hub_tasks.presets.data import PresetData, PresetSource
 from hub_tasks.presets.files import KNOWN, PresetFiles
 from hub_tasks.presets.formats import read_files
 from hub_tasks.presets.lock import LockedPreset, find, read_lock
 from hub_tasks.presets.sources import Address, parse, resolve
+
+
+def load(
+    handle: str | os.PathLike[str],
+    local_files_only: bool = False,
+    lock: str | os.PathLike[str] | None = None,
+) -> PresetData:
+    """Reads what a preset says; see `hub_tasks.TextClassifier.from_preset`."""
+    files, data = open_preset(handle, local_files_only, lock)
+    return _with_source(handle, files, data)
+
+
+@contextmanager
+def opened(
+    handle: str | os.PathLike[str],
+    local_files_only: bool = False,
+    lock: str | os.PathLike[str] | None = None,
+) -> Iterator[PresetData]:
+    """What `load` returns, whose files are closed at the end."""
+    files, data = open_preset(handle, local_files_only, lock)
+    try:
+        yield _with_source(handle, files, data)
+    finally:
+        files.release()
 
 
 def open_preset(
@@ -57,6 +84,12 @@ def _read(files: PresetFiles, locked: LockedPreset | None, where: str) -> Preset
     if locked:
         locked.check(files, where)
     return read_files(files)
+
+
+def _with_source(
+    handle: str | os.PathLike[str], files: PresetFiles, data: PresetData
+) -> PresetData:
+    return replace(data, source=PresetSource(str(handle), files.revision, files.digests))
 
 
 def verified(directory: str | os.PathLike[str], locked: LockedPreset) -> bool:

@@ -7,7 +7,6 @@ from typing import Any
 from hub_tasks.errors import PresetFormatError, received, shorten
 from hub_tasks.families import REQUIRED, Family, Field, find_family
 from hub_tasks.presets.data import AddedToken
-from hub_tasks.presets.strict_json import is_text
 
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
 POOLINGS = ("family", "cls", "mean", "max", "attention")
@@ -32,6 +31,15 @@ TRUNCATIONS = ("round_robin", "waterfall", "longest_first")
 MAX_CLASSES = 1_000_000
 _MAX_LABEL = 1_000  # characters
 _MAX_ADDED = 10_000
+
+
+def is_text(value: str) -> bool:
+    """Whether a string has a UTF-8 form, as half a surrogate pair has not."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_keys(

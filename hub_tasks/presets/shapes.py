@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
+from hub_tasks.errors import PresetFormatError
 from hub_tasks.families import KERAS_HUB, Family
 from hub_tasks.presets.data import PresetData
 from hub_tasks.presets.weights import Weights, model_tensors
@@ -12,6 +13,8 @@ from hub_tasks.presets.weights import Weights, model_tensors
 Shapes = dict[str, tuple[int, ...]]
 _LAYER = re.compile(r"(transformer_layer_\d+|group_\d+_layer_\d+)/")
 _COPY = re.compile(r"(?<=feed_forward)_\d+")
+_SMALL = 2**20  # parameters that any preset may have
+_WITHOUT_WEIGHTS = 10**9  # the most where no file of weights says how many there are
 
 
 def backbone_shapes(family: Family, config: Mapping[str, Any]) -> Shapes:
@@ -58,6 +61,33 @@ def data_shapes(data: PresetData) -> tuple[Shapes, Shapes]:
 def count(shapes: Mapping[str, tuple[int, ...]]) -> int:
     """The number of parameters in variables of these shapes."""
     return sum(prod(shape) for shape in shapes.values())
+
+
+def check_parameters(data: PresetData, most: int | None) -> int:
+    """Refuses a configuration that implies a larger model than its weights can fill.
+
+    Args:
+        data: a preset with a backbone.
+        most: parameters that are accepted whatever the files hold; None for by the files.
+
+    Returns:
+        The most that are accepted.
+
+    Raises:
+        PresetFormatError: it implies more.
+    """
+    stored_bytes = data.weights.size()
+    if most is None:
+        most = _WITHOUT_WEIGHTS if stored_bytes is None else max(stored_bytes, _SMALL)
+    implied = count(backbone_shapes(data.family, data.backbone))
+    if implied > most:
+        held = "no file of weights" if stored_bytes is None else f"{stored_bytes} bytes of weights"
+        raise PresetFormatError(
+            f"config.json of preset {data.source and data.source.handle} implies a model of "
+            f"{implied} parameters, and the preset has {held}; at most {most} are built. If this "
+            f"is meant, pass `max_parameters={implied}`."
+        )
+    return most
 
 
 def _shapes(names: list[str], sizes: Mapping[str, tuple[int, int]]) -> Shapes:

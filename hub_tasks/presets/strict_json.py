@@ -7,6 +7,7 @@ from typing import Any
 
 from hub_tasks.errors import PresetFormatError, shorten
 from hub_tasks.presets.files import JSON_LIMIT, PresetFiles
+from hub_tasks.presets.schema import is_text
 
 _MAX_DEPTH = 64
 _BYTES_A_BRACKET = 64  # an empty list takes 20 times the room of its two brackets
@@ -65,15 +66,6 @@ def parse_json(data: bytes, where: str, limit: int = JSON_LIMIT) -> dict[str, An
             f"{where} must hold a JSON object. Received: {type(parsed).__name__}"
         )
     return parsed
-
-
-def is_text(value: str) -> bool:
-    """Whether a string has a UTF-8 form, as half a surrogate pair has not."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _check_brackets(text: str, where: str, most: int) -> None:

@@ -17,7 +17,6 @@ from hub_tasks.errors import (
     received,
 )
 from hub_tasks.families import KERAS_HUB
-from hub_tasks.presets.files import PREPROCESSOR
 from hub_tasks.tasks.preprocessor import PREPROCESSORS, TextClassifierPreprocessor
 
 _KEYS = ("token_ids", "segment_ids", "padding_mask")
@@ -95,9 +94,9 @@ class KerasHubPreprocessor(TextClassifierPreprocessor):
 
     def to_data(self) -> presets.PresetData:
         files = written_by(self.keras_hub)
-        document = json.loads(files[PREPROCESSOR])
+        document = json.loads(files[presets.PREPROCESSOR])
         document["config"]["sequence_length"] = self.sequence_length
-        files[PREPROCESSOR] = json.dumps(document, indent=4).encode()
+        files[presets.PREPROCESSOR] = json.dumps(document, indent=4).encode()
         return presets.PresetData(KERAS_HUB, files=files)
 
     @property

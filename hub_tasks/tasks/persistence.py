@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class BuiltInPresets:
     """A class attribute that is worked out for each class: name -> record."""
 
-    def __get__(self, clf: Any, cls: "type[TextClassifier]") -> dict[str, presets.PresetRecord]:
+    def __get__(self, clf: Any, cls: "type[TextClassifier]") -> "dict[str, presets.PresetRecord]":
         return {
             name: record
             for name, record in presets.CATALOGUE.items()

@@ -19,7 +19,8 @@ from hub_tasks.presets.formats.sentencepiece import (
     read_model,
     write_model,
 )
-from hub_tasks.presets.strict_json import is_text, read_json
+from hub_tasks.presets.schema import is_text
+from hub_tasks.presets.strict_json import read_json
 
 _MAX_TOKENS = 4_000_000
 _BYTES_A_TOKEN = 256  # in any file; the families here need 70 in the largest

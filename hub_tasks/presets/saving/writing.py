@@ -22,8 +22,7 @@ from hub_tasks.presets.formats.manifest import SCHEMA_VERSION, digest
 from hub_tasks.presets.formats.vocabulary import vocabulary_problem
 from hub_tasks.presets.saving.locking import locked
 from hub_tasks.presets.saving.placing import beside, make_directory, place, remove_leftovers
-from hub_tasks.presets.schema import check_labels
-from hub_tasks.presets.strict_json import is_text
+from hub_tasks.presets.schema import check_labels, is_text
 from hub_tasks.presets.weights import model_tensors
 
 WEIGHTS_FORMATS = ("h5", "safetensors")
