@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub_tasks.importing import on_first_use
+from hub_tasks.importing import collector_paused, on_first_use
 from hub_tasks.version import __version__
 
 # The classes at once, so that Keras knows those of a model that it loads. The command alone
 # waits: most of its verbs need no Keras, whose import takes seconds.
 if TYPE_CHECKING or Path(sys.argv[0] if sys.argv else "").stem != "hub-tasks":
-    from hub_tasks.names import *
+    with collector_paused():
+        from hub_tasks.names import *
 
 __all__ = [
     "AlbertBackbone",

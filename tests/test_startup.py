@@ -42,7 +42,7 @@ def python(code: str, **environment: str) -> str:
 
 def test_import_adds_little_time_memory_and_no_backend_to_keras():
     runs = {"keras": [], "hub_tasks": []}
-    for turn in range(40):  # in turn, so that a slow moment of the machine hits both
+    for turn in range(30):  # in turn, so that a slow moment of the machine hits both
         for module, results in runs.items():
             results.append(json.loads(python(MEASURE.format(module=module))))
         seconds, megabytes = (
