@@ -55,6 +55,10 @@ class DataError(HubTasksError, ValueError):
     """Texts, labels or weights are not of a documented form."""
 
 
+class VectorsError(DataError):
+    """A file of word vectors is not there, or is not of a documented format."""
+
+
 class NotFiniteError(HubTasksError, ArithmeticError):
     """A model's numbers are NaN or infinite, so that nothing can be said of them."""
 

@@ -5,6 +5,8 @@ from hub_tasks.tokenizers.long_texts import first_tokens
 from hub_tasks.tokenizers.sentencepiece import SentencePieceTokenizer
 from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer, tokenizer_class
 from hub_tasks.tokenizers.trained import TrainedTokenizer, joined
+from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
+from hub_tasks.tokenizers.word_vectors import WordVectors, read_word_vectors
 from hub_tasks.tokenizers.wordpiece import WordPieceTokenizer
 
 __all__ = [
@@ -14,7 +16,9 @@ __all__ = [
     "Tokenizer",
     "TrainedTokenizer",
     "WordPieceTokenizer",
+    "WordVectors",
     "first_tokens",
     "joined",
     "tokenizer_class",
+    "read_word_vectors",
 ]
