@@ -87,7 +87,7 @@ class VectorFile(ABC):
         if not np.isfinite(row).all():
             at = int(np.flatnonzero(~np.isfinite(row))[0])
             raise VectorsError(
-                f"{self.where}, {entry}: number {at + 1} of the vector is not finite in float32. "
+                f"{self.where}, {entry}: value {at + 1} of the vector is not finite in float32. "
                 f"{received(value=float(row[at]))}"
             )
         return row
@@ -142,8 +142,8 @@ class TextVectors(VectorFile):
         if numbers is None or b"_" in b"".join(fields):
             at = next(i for i, field in enumerate(fields) if not is_number(field))
             raise VectorsError(
-                f"{self.where}, line {number}: number {at + 1} of the vector is none. {ACCEPTED} "
-                f"{received(field=shown(fields[at]), line=shown(payload))}"
+                f"{self.where}, line {number}: value {at + 1} of the vector is not a number. "
+                f"{ACCEPTED} {received(value=shown(fields[at]), line=shown(payload))}"
             )
         with np.errstate(over="ignore"):
             row = np.array(numbers, dtype=np.float32)

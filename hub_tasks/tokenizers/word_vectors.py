@@ -100,7 +100,7 @@ def read_word_vectors(
         for number, word, payload in vectors:
             row, how = row_of.get(word), _EXACT
             if row is None and lowercase:
-                row, how = row_of.get(word.decode("utf-8", "replace").lower().encode()), _CASED
+                row, how = row_of.get(_lower(word)), _CASED
             if row is not None and fit[row] < how:
                 values[row] = vectors.values(number, payload)
                 fit[row] = how
@@ -119,6 +119,11 @@ def _rows(vocabulary: Sequence[str]) -> dict[bytes, int]:
         if rows.setdefault(word.encode("utf-8", "surrogatepass"), row) != row:
             raise DataError(f"vocabulary must hold each word once. {received(word=word)}")
     return rows
+
+
+def _lower(word: bytes) -> bytes:
+    # Bytes that are not UTF-8 come out as they were, and so make no word of the vocabulary.
+    return word.decode("utf-8", "surrogateescape").lower().encode("utf-8", "surrogateescape")
 
 
 def _check_dimensions(dimensions: int | None) -> None:

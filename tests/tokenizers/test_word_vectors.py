@@ -116,7 +116,7 @@ def test_words_as_files_have_them(write, header, line, word):
 def test_a_first_line_with_spaces_in_its_word_needs_the_dimensions(write):
     path = write(b". . 1 2 3\n" + text_of())
     assert read_word_vectors(path, [". .", "the"], dimensions=3).found.all()
-    with pytest.raises(VectorsError, match=r"line 1: number 1 .*field='\.'"):
+    with pytest.raises(VectorsError, match=r"line 1: value 1 .*not a number.*value='\.'"):
         read_word_vectors(path, ["the"])
 
 
@@ -141,6 +141,13 @@ def test_lowercase_is_that_of_all_scripts(write):
     path = write("\u00c9T\u00c9 1 2\n\u041c\u0418\u0420 3 4\n".encode())
     read = read_word_vectors(path, ["\u00e9t\u00e9", "\u043c\u0438\u0440"], lowercase=True)
     assert read.values.tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_a_word_of_another_encoding_is_nobodys(write, lowercase):
+    path = write(b"caf\xe9 1 2\nCAF\xe9 1 2\n")
+    vocabulary = ["caf\u00e9", "caf\ufffd", "caf"]
+    assert not read_word_vectors(path, vocabulary, lowercase=lowercase).found.any()
 
 
 def test_rows_of_unwanted_words_are_not_parsed(write):
@@ -170,18 +177,26 @@ BAD = {
         r"line 6: expected 4 fields.*line 1 states.*fields=3",
     ),
     "two spaces": (text_of() + b"the 1  2 3\n", {}, "line 5: .*single spaces"),
-    "no number": (text_of() + b"x 1 2 3o\n", {}, r"line 5: number 3 .*field='3o'"),
-    "a number of Python": (text_of() + b"x 1 2_0 3\n", {}, r"line 5: number 2 .*field='2_0'"),
-    "no number in the first entry": (b"1 2\nx 1 o\n", {}, r"line 2: number 2 .*field='o'"),
-    "prose": (b"This is a file\nof words.\n", {}, r"line 1: number 1 .*field='is'"),
+    "no number": (text_of() + b"x 1 2 3o\n", {}, r"line 5: value 3 .*not a number.*value='3o'"),
+    "a number of Python": (
+        text_of() + b"x 1 2_0 3\n",
+        {},
+        r"line 5: value 2 .*not a number.*value='2_0'",
+    ),
+    "no number in the first entry": (
+        b"1 2\nx 1 o\n",
+        {},
+        r"line 2: value 2 .*not a number.*value='o'",
+    ),
+    "prose": (b"This is a file\nof words.\n", {}, r"line 1: value 1 .*not a number.*value='is'"),
     "one word a line": (b"the\nof\n", {}, "line 1 gives vectors of 0 dimensions"),
-    "nan": (text_of() + b"x 1 nan 3\n", {}, "line 5: number 2 .*not finite.*nan"),
-    "infinite": (text_of() + b"x -inf 2 3\n", {}, "line 5: number 1 .*not finite.*-inf"),
-    "more than float32": (text_of() + b"x 1 2 1e39\n", {}, "line 5: number 3 .*not finite"),
+    "nan": (text_of() + b"x 1 nan 3\n", {}, "line 5: value 2 .*not finite.*nan"),
+    "infinite": (text_of() + b"x -inf 2 3\n", {}, "line 5: value 1 .*not finite.*-inf"),
+    "more than float32": (text_of() + b"x 1 2 1e39\n", {}, "line 5: value 3 .*not finite"),
     "nan in binary": (
         b"1 2\n" + binary_of(words=["x"], vectors=[[1.0, float("nan")]]),
         {},
-        "entry 1: number 2 .*not finite",
+        "entry 1: value 2 .*not finite",
     ),
     "header with more": (b"5 3\n" + text_of(), {}, "states 5 vectors, and 4 follow"),
     "header with fewer": (b"3 3\n" + text_of(), {}, "states 3 vectors, and 4 follow"),
