@@ -39,7 +39,7 @@ FORMATS = {
     "word2vec text": b"4 3\n" + text_of(),
     "word2vec text of the C tool": b"4 3\n" + text_of(end=" \n"),
     "word2vec text, lines of Windows": b"4 3\r\n" + text_of(end="\r\n"),
-    "word2vec text, words of another encoding": b"5 3\n\xe9\x01 1 2 3\n" + text_of(),
+    "word2vec text, words of another encoding": b"5 3\n" + text_of() + b"\xe9\x01 1 2 3\n",
     "word2vec binary": b"4 3\n" + binary_of(),
     "word2vec binary of the C tool": b"4 3\n" + binary_of(b"\n"),
 }
