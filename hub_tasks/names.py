@@ -8,7 +8,18 @@ from hub_tasks.importing import on_first_use
 
 choose_backend()
 
-from hub_tasks.backbones import Backbone
+from hub_tasks.backbones import Backbone, EncoderBackbone, encoder_defaults
+from hub_tasks.backbones.encoders import (
+    AverageEmbeddingBackbone,
+    BiGRUBackbone,
+    BiLSTMBackbone,
+    CNNAttentionBackbone,
+    CNNBackbone,
+    CNNGRUBackbone,
+    CNNLSTMBackbone,
+    FastNgramBackbone,
+    KimCNNBackbone,
+)
 from hub_tasks.tasks import Prediction, TextClassifier, TextClassifierPreprocessor
 from hub_tasks.tasks.named import (
     AlbertBackbone,

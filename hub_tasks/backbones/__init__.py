@@ -1,6 +1,5 @@
 """Backbones: encoders as Keras models."""
 
-from hub_tasks.backbones import encoders  # noqa: F401 - registers them
 from hub_tasks.backbones.backbone import (
     BACKBONES,
     Backbone,

@@ -14,7 +14,7 @@ from hub_tasks.backbones.backbone import BACKBONES, Backbone
 from hub_tasks.backbones.recipe import FROM_SCRATCH
 from hub_tasks.errors import DataError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, FLAG, Field, encoder_family
-from hub_tasks.layers import random_weights
+from hub_tasks.layers import HashedBigrams, random_weights
 from hub_tasks.presets.schema import own_value
 from hub_tasks.registry import close_matches
 
@@ -38,6 +38,8 @@ class EncoderBackbone(Backbone):
         embedding: in place of the table another backbone, or the configuration of one (with
             the name of its `family`), whose hidden states are the tokens' vectors.
         trainable_embedding: whether the table, or that backbone, is trained.
+        bigram_buckets: rows of a second table, of a token and the next one by their hash, which
+            are added to the token's vector; 0 for none.
         dtype: a Keras dtype or dtype policy; "auto" is Keras's current one.
         name, trainable: as in Keras.
         **hyper_parameters: those of `encode`.
@@ -242,6 +244,9 @@ def _embed(
         zeros = ops.zeros_like(token_ids)
         known = {"token_ids": token_ids, "padding_mask": mask}
         x = table({key: known.get(key, zeros) for key in table.input})["sequence_output"]
+    if config["bigram_buckets"]:
+        bigrams = HashedBigrams(config["bigram_buckets"], x.shape[-1], name="bigrams")
+        x += bigrams(token_ids, padding_mask=mask)
     return x * ops.cast(mask[:, :, None], x.dtype), table
 
 

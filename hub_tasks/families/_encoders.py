@@ -20,6 +20,7 @@ COMMON = (
     Field("max_sequence_length", "", 3, 1_048_576, default=512),
     Field("embedding", "", default=None, nested=True),
     Field("trainable_embedding", "", default=True, choices=FLAG),
+    Field("bigram_buckets", "", 0, 4_000_000, default=0),
 )
 
 

@@ -1,6 +1,7 @@
 """Keras layers of which the backbones are made."""
 
 from hub_tasks.layers.attention import SelfAttention
+from hub_tasks.layers.bigrams import HashedBigrams
 from hub_tasks.layers.bottleneck import BottleneckLayer, ScaledDense
 from hub_tasks.layers.convolution import convolution
 from hub_tasks.layers.disentangled import (
@@ -28,6 +29,7 @@ __all__ = [
     "DisentangledLayer",
     "DisentangledSelfAttention",
     "FeedForward",
+    "HashedBigrams",
     "MaskedPooling",
     "PositionEmbedding",
     "RelativePositionBias",

@@ -32,14 +32,16 @@ class _Budget:
 _TO_BE_LOADED: ContextVar[_Budget | None] = ContextVar("weights are to be loaded", default=None)
 
 
+@keras.saving.register_keras_serializable(package="hub_tasks")
 class _Overwritten(keras.initializers.Zeros):
-    """Zeros, as long as the budget lasts."""
+    """Zeros, as long as the budget lasts; layers that Keras copies have the same one."""
 
-    def __init__(self, budget: _Budget):
-        self._budget = budget
+    def __init__(self) -> None:
+        self._budget = _TO_BE_LOADED.get()
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
-        self._budget.take(tuple(shape))
+        if self._budget is not None:
+            self._budget.take(tuple(shape))
         return super().__call__(shape, dtype)
 
 
@@ -49,9 +51,8 @@ def random_weights(initializer: Any = None) -> Any:
     Args:
         initializer: as Keras takes it; by default BERT's.
     """
-    budget = _TO_BE_LOADED.get()
-    if budget is not None:
-        return _Overwritten(budget)
+    if _TO_BE_LOADED.get() is not None:
+        return _Overwritten()
     return initializer or keras.initializers.TruncatedNormal(stddev=0.02)
 
 

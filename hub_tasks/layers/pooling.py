@@ -30,6 +30,13 @@ class AttentionPooling(keras.layers.Layer):
     8
     """
 
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True  # Keras's own, which says what `padding_mask` says
+
+    def compute_mask(self, *inputs, **masks):
+        return None
+
     def build(self, input_shape):
         self.query = self.add_weight(
             shape=(input_shape[-1], 1), initializer=random_weights(), name="kernel"
@@ -70,6 +77,10 @@ class MaskedPooling(keras.layers.Layer):
     def __init__(self, kind: str, **kwargs):
         super().__init__(**kwargs)
         self.kind = kind
+        self.supports_masking = True  # Keras's own, which says what `padding_mask` says
+
+    def compute_mask(self, *inputs, **masks):
+        return None
 
     def call(self, x, padding_mask):
         real = ops.cast(padding_mask[:, :, None], "bool")

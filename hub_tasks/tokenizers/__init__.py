@@ -5,7 +5,6 @@ from hub_tasks.tokenizers.long_texts import first_tokens
 from hub_tasks.tokenizers.sentencepiece import SentencePieceTokenizer
 from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer, tokenizer_class
 from hub_tasks.tokenizers.trained import TrainedTokenizer, joined
-from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
 from hub_tasks.tokenizers.word_vectors import WordVectors, read_word_vectors
 from hub_tasks.tokenizers.wordpiece import WordPieceTokenizer
 
@@ -19,6 +18,6 @@ __all__ = [
     "WordVectors",
     "first_tokens",
     "joined",
-    "tokenizer_class",
     "read_word_vectors",
+    "tokenizer_class",
 ]

@@ -1,7 +1,23 @@
-"""The small encoders: one file each, found by their presence in this folder."""
+"""The small encoders: one file each."""
 
-import importlib
-import pkgutil
+from hub_tasks.backbones.encoders.average_embedding import AverageEmbeddingBackbone
+from hub_tasks.backbones.encoders.bigru import BiGRUBackbone
+from hub_tasks.backbones.encoders.bilstm import BiLSTMBackbone
+from hub_tasks.backbones.encoders.cnn import CNNBackbone
+from hub_tasks.backbones.encoders.cnn_attention import CNNAttentionBackbone
+from hub_tasks.backbones.encoders.cnn_gru import CNNGRUBackbone
+from hub_tasks.backbones.encoders.cnn_lstm import CNNLSTMBackbone
+from hub_tasks.backbones.encoders.fast_ngram import FastNgramBackbone
+from hub_tasks.backbones.encoders.kim_cnn import KimCNNBackbone
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+__all__ = [
+    "AverageEmbeddingBackbone",
+    "BiGRUBackbone",
+    "BiLSTMBackbone",
+    "CNNAttentionBackbone",
+    "CNNBackbone",
+    "CNNGRUBackbone",
+    "CNNLSTMBackbone",
+    "FastNgramBackbone",
+    "KimCNNBackbone",
+]

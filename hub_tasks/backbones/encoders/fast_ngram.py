@@ -1,0 +1,38 @@
+"""Averaged vectors of words and of hashed n-grams."""
+
+from typing import Any
+
+import keras
+
+from hub_tasks.backbones.encoder import EncoderBackbone
+from hub_tasks.layers import MaskedPooling
+
+
+class FastNgramBackbone(EncoderBackbone, title="n-grams in the manner of fastText"):
+    """The mean of the vectors of words, runs of words, and n-grams of characters.
+
+    Of n-grams the hash is known alone, so that words never seen before have vectors too.
+
+    References: Joulin et al., 2016, https://arxiv.org/abs/1607.01759; Bojanowski et al., 2016,
+    https://arxiv.org/abs/1607.04606.
+
+    Hyper-parameters:
+        embedding_dropout: share of the entries of vectors dropped in training.
+
+    Example:
+
+    >>> import hub_tasks
+    >>> hub_tasks.encoder_defaults("fast_ngram")["word_ngrams"]
+    2
+    """
+
+    text_defaults = {
+        **EncoderBackbone.text_defaults,
+        "word_ngrams": 2,
+        "character_ngrams": (3, 5),
+        "buckets": 50_000,
+    }
+
+    def encode(self, x: Any, mask: Any, *, embedding_dropout: float = 0.3) -> Any:
+        x = keras.layers.Dropout(embedding_dropout)(x)
+        return MaskedPooling("mean")(x, padding_mask=mask)

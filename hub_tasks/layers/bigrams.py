@@ -1,0 +1,60 @@
+"""Vectors of pairs of neighbouring tokens."""
+
+import keras
+from keras import ops
+
+from hub_tasks.layers.initializers import random_weights
+
+_MODULUS = 32_749  # a prime; its multiples by the factors stay within int32
+_FACTORS = (40_503, 30_011)
+
+
+@keras.saving.register_keras_serializable(package="hub_tasks")
+class HashedBigrams(keras.layers.Layer):
+    """A vector for each token and the next one, found by their hash.
+
+    Args:
+        buckets: rows of the table, which pairs share.
+        dim: the size of a vector.
+
+    Call arguments:
+        token_ids: `(batch, length)`, int32.
+        padding_mask: `(batch, length)`, 1 at real tokens.
+
+    Returns:
+        `(batch, length, dim)`, zeros at the last token of a text.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from hub_tasks.layers import HashedBigrams
+    >>> ids = np.array([[3, 4, 5]], "int32")
+    >>> HashedBigrams(100, 8)(ids, padding_mask=np.ones_like(ids)).shape[-1]
+    8
+    """
+
+    def __init__(self, buckets: int, dim: int, **kwargs):
+        super().__init__(**kwargs)
+        self.buckets, self.dim = buckets, dim
+        self.table = keras.layers.Embedding(
+            buckets, dim, embeddings_initializer=random_weights("uniform"), name="table"
+        )
+
+    def build(self, input_shape):
+        self.table.build(input_shape)
+
+    def call(self, token_ids, padding_mask):
+        following = ops.pad(token_ids[:, 1:], ((0, 0), (0, 1)))
+        hashes = [
+            (ids % _MODULUS) * factor % self.buckets
+            for ids, factor in zip((token_ids, following), _FACTORS, strict=True)
+        ]
+        pairs = self.table(sum(hashes) % self.buckets)
+        inside = ops.pad(padding_mask[:, 1:], ((0, 0), (0, 1)))
+        return pairs * ops.cast(inside[:, :, None], pairs.dtype)
+
+    def compute_output_shape(self, input_shape, **shapes):
+        return (*input_shape, self.dim)
+
+    def get_config(self):
+        return {**super().get_config(), "buckets": self.buckets, "dim": self.dim}
