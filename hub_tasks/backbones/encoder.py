@@ -243,7 +243,8 @@ def _embed(
         table = embedding
         zeros = ops.zeros_like(token_ids)
         known = {"token_ids": token_ids, "padding_mask": mask}
-        x = table({key: known.get(key, zeros) for key in table.input})["sequence_output"]
+        frozen = {} if config["trainable_embedding"] else {"training": False}
+        x = table({key: known.get(key, zeros) for key in table.input}, **frozen)["sequence_output"]
     if config["bigram_buckets"]:
         bigrams = HashedBigrams(config["bigram_buckets"], x.shape[-1], name="bigrams")
         x += bigrams(token_ids, padding_mask=mask)

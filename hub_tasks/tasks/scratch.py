@@ -1,71 +1,170 @@
 """A classifier whose vocabulary and labels come from the texts at hand."""
 
+import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
-from hub_tasks.backbones import BACKBONES, encoder_defaults
+from hub_tasks import presets
+from hub_tasks.backbones import BACKBONES, Backbone, EncoderBackbone, encoder_defaults
 from hub_tasks.data import Rows, infer_labels, open_data
-from hub_tasks.errors import DataError, received
+from hub_tasks.errors import DataError, PresetFormatError, received
 from hub_tasks.families import ENCODERS
 from hub_tasks.registry import close_matches
+from hub_tasks.tasks.classifying import ClassifyingTask
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
-from hub_tasks.tokenizers import TrainedTokenizer
-
-if TYPE_CHECKING:
-    from hub_tasks.tasks.text_classifier import TextClassifier
+from hub_tasks.tasks.word_vectors import WordVectorSource
+from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, tokenizer_class
 
 _HEAD = ("activation", "dropout", "name")
 
 
-def from_scratch(
-    cls: "type[TextClassifier]",
+class ScratchTask(ClassifyingTask):
+    """A classifier that can be built for the texts at hand, without a preset."""
+
+    @classmethod
+    def from_scratch(
+        cls,
+        encoder: str,
+        texts: Any,
+        labels: Any,
+        *,
+        label_names: Sequence[str] | None = None,
+        problem_type: str | None = None,
+        hyper_parameters: Mapping[str, Any] | None = None,
+        word_vectors: str | os.PathLike[str] | None = None,
+        trainable_vectors: bool = True,
+        embedding: Backbone | str | os.PathLike[str] | None = None,
+        tokenizer: Tokenizer | None = None,
+        dtype: Any = None,
+        **overrides: Any,
+    ) -> Self:
+        """Builds a classifier without pretrained weights, to be trained with `fit`.
+
+        Vocabulary, labels and problem type come from the data.
+
+        Args:
+            encoder: "average_embedding", "bilstm", "bigru", "cnn", "cnn_attention", "cnn_gru",
+                "cnn_lstm", "kim_cnn", "fast_ngram", or that of an `EncoderBackbone` of yours.
+            texts: texts in memory, as in `fit`; lists of tokens for texts that are split.
+            labels: their labels, as in `fit`.
+            label_names: names of all classes in the order of ids, where the labels do not say.
+            problem_type: see the class; by default the form of the labels says it.
+            hyper_parameters: what `encoder_defaults` returns, changed.
+            word_vectors: a file in the format of word2vec or GloVe (text or binary, gzip too), or
+                a preset of `distill_vectors`: vectors that the words begin with.
+            trainable_vectors: whether these are trained.
+            embedding: a transformer backbone, or a preset of one, whose hidden states the encoder
+                reads in place of words' vectors; it is trained with `trainable_embedding=True`.
+            tokenizer: that of a backbone given as `embedding`.
+            dtype: a Keras dtype or dtype policy.
+            **overrides: single entries of `encoder_defaults`; `dropout`, `activation`, `name`.
+
+        Raises:
+            DataError: fewer than two classes, texts without a token, unknown overrides.
+
+        Example:
+
+        >>> import hub_tasks
+        >>> texts, labels = ["a fine film", "a dull film"] * 20, ["good", "bad"] * 20
+        >>> clf = hub_tasks.TextClassifier.from_scratch("kim_cnn", texts, labels, filters=8)
+        >>> history = clf.fit(texts, labels, verbose=0)
+        >>> clf.classify("fine").label
+        'good'
+        """
+        settings = {**(hyper_parameters or {}), **overrides}
+        vectors = word_vectors and WordVectorSource(
+            word_vectors, trainable_vectors, overrides.get("embedding_dim")
+        )
+        if embedding is not None:
+            settings["trainable_embedding"] = overrides.get("trainable_embedding", False)
+        data, classes = (texts, labels), (label_names, problem_type)
+        return _build(cls, encoder, data, classes, vectors, embedding, tokenizer, dtype, settings)
+
+
+def _build(
+    cls: type[Any],
     encoder: str,
-    texts: Any,
-    labels: Any,
-    label_names: Sequence[str] | None,
-    problem_type: str | None,
+    data: tuple[Any, Any],
+    classes: tuple[Sequence[str] | None, str | None],
+    vectors: WordVectorSource | None,
+    embedding: Backbone | str | os.PathLike[str] | None,
+    tokenizer: Tokenizer | None,
     dtype: Any,
     settings: Mapping[str, Any],
-) -> "TextClassifier":
-    """See `TextClassifier.from_scratch`."""
-    family = ENCODERS[encoder]
-    settings = _complete(encoder, settings)
-    rows = open_data(texts, labels, None, 1, tokens=True)
+) -> Any:
+    """See `ScratchTask.from_scratch`; `data` are texts and labels, `classes` names and type."""
+    family, made_by = ENCODERS[encoder], BACKBONES[encoder]
+    _check(encoder, settings, embedding, vectors)
+    rows = open_data(*data, None, 1, tokens=embedding is None)
     if not isinstance(rows, Rows):
         raise DataError(
             "The vocabulary is made from all texts, so they must be in memory: pass a list, an "
-            f"array or a column, and stream in `fit`. {received(texts=type(texts))}"
+            f"array or a column, and stream in `fit`. {received(texts=type(data[0]))}"
         )
-    space = infer_labels(rows.labels, label_names, problem_type)
+    space = infer_labels(rows.labels, *classes)
     space.encode(rows.labels)
-    text = {key: settings.pop(key) for key in BACKBONES[encoder].text_defaults}
-    tokenizer = TrainedTokenizer.train(
-        (text for column in rows.texts for text in column), family, **text
-    )
-    head = {key: settings.pop(key) for key in _HEAD if key in settings}
-    backbone = BACKBONES[encoder](
-        vocabulary_size=tokenizer.vocabulary_size(), dtype=dtype, **settings
-    )
-    preprocessor = TextClassifierPreprocessor(
-        tokenizer, backbone.config["max_sequence_length"], family=family
-    )
+    head = {key: settings[key] for key in _HEAD if key in settings}
+    settings = {**encoder_defaults(encoder), **settings}
+    config = {key: settings[key] for key in settings if key not in (*_HEAD, *made_by.text_defaults)}
+    if embedding is not None:
+        config["embedding"], tokenizer = _open_embedding(embedding, tokenizer, dtype)
+        config["max_sequence_length"] = min(
+            config["max_sequence_length"], config["embedding"].config["max_sequence_length"]
+        )
+    else:
+        text = {key: settings[key] for key in made_by.text_defaults}
+        texts = (text for column in rows.texts for text in column)
+        tokenizer = TrainedTokenizer.train(texts, family, **text)
+        config["vocabulary_size"] = tokenizer.vocabulary_size()
+    values = vectors.read(tokenizer, config) if vectors else None
+    backbone: EncoderBackbone = made_by(**config, dtype=dtype)
+    if values is not None:
+        backbone.embedding.embeddings.assign(values)
+    length = backbone.config["max_sequence_length"]
     return cls(
         backbone,
-        preprocessor=preprocessor,
+        preprocessor=TextClassifierPreprocessor(tokenizer, length, family=family),
         labels=space.names,
         problem_type=space.problem_type,
         **head,
     )
 
 
-def _complete(encoder: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All settings of an encoder, of its texts and of the head that are stated."""
-    defaults = encoder_defaults(encoder)
-    known = [*defaults, *_HEAD]
+def _check(encoder: str, given: Mapping[str, Any], embedding: Any, vectors: Any) -> None:
+    """Refuses settings that the encoder does not have, or that would mean nothing."""
+    known = [*encoder_defaults(encoder), *_HEAD]
     unknown = [name for name in given if name not in known]
     if unknown:
         raise DataError(
             f"The encoder {encoder} has no {unknown[0]!r}.{close_matches(unknown[0], known)} It "
             f"has {', '.join(known)}. {received(**{unknown[0]: given[unknown[0]]})}"
         )
-    return {**defaults, **given}
+    if embedding is not None and vectors is not None:
+        raise DataError("Pass either `embedding` or `word_vectors`: each is the tokens' vectors.")
+
+
+def _open_embedding(
+    embedding: Backbone | str | os.PathLike[str], tokenizer: Tokenizer | None, dtype: Any
+) -> tuple[Backbone, Tokenizer]:
+    """A backbone whose hidden states are the tokens' vectors, and its tokenizer."""
+    if not isinstance(embedding, str | os.PathLike):
+        if "sequence_output" not in getattr(embedding, "output", {}):
+            raise DataError(
+                "`embedding` must be a transformer backbone or a preset of one. "
+                f"{received(embedding=type(embedding))}"
+            )
+        if tokenizer is None:
+            raise DataError(
+                "A backbone has no tokenizer: pass its preset as `embedding`, or `tokenizer=`, for "
+                "example `hub_tasks.BertTokenizer.from_preset(...)`. Received: tokenizer=None"
+            )
+        return embedding, tokenizer
+    with presets.opened(embedding) as data:
+        if data.family.layers is None or data.tokenizer is None or data.backbone is None:
+            raise PresetFormatError(
+                f"`embedding` must be a preset of a transformer with its tokenizer. "
+                f"{received(embedding=embedding)}"
+            )
+        family = data.tokenizer_family
+        made = tokenizer_class(family).from_data(family, data.tokenizer, embedding)
+        return BACKBONES[data.family.name].from_data(data, dtype=dtype), tokenizer or made

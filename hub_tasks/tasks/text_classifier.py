@@ -1,7 +1,7 @@
 """The text classifier: strings in, labelled predictions out."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
@@ -30,18 +30,17 @@ from hub_tasks.tasks.arguments import (
     check_vocabulary,
     count_classes,
 )
-from hub_tasks.tasks.classifying import ClassifyingTask
 from hub_tasks.tasks.heads import classification_head
 from hub_tasks.tasks.keras_hub import KerasHubPreprocessor
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor, preprocessor_class
-from hub_tasks.tasks.scratch import from_scratch
+from hub_tasks.tasks.scratch import ScratchTask
 
 CLASSIFIERS: "Registry[type[TextClassifier]]" = Registry("text classifier", PresetFormatError)
 _FROM_PRESET: Any = object()
 
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
-class TextClassifier(ClassifyingTask):
+class TextClassifier(ScratchTask):
     """Classifies texts: one label each, several labels each, or a number (regression).
 
     Build one with `from_preset`, or from a backbone:
@@ -212,50 +211,6 @@ class TextClassifier(ClassifyingTask):
                 f"TextClassifier, which finds the right class. {received(preset=preset)}"
             )
         return cls
-
-    @classmethod
-    def from_scratch(
-        cls,
-        encoder: str,
-        texts: Any,
-        labels: Any,
-        *,
-        label_names: Sequence[str] | None = None,
-        problem_type: str | None = None,
-        hyper_parameters: Mapping[str, Any] | None = None,
-        dtype: Any = None,
-        **overrides: Any,
-    ) -> "TextClassifier":
-        """Builds a classifier without pretrained weights, to be trained with `fit`.
-
-        Vocabulary, labels and problem type come from the data.
-
-        Args:
-            encoder: "average_embedding", "bilstm", "bigru", "cnn", "cnn_attention", "cnn_gru",
-                "cnn_lstm", "kim_cnn", "fast_ngram", or that of an `EncoderBackbone` of yours.
-            texts: texts in memory, as in `fit`; lists of tokens for texts that are split.
-            labels: their labels, as in `fit`.
-            label_names: names of all classes in the order of ids, where the labels do not say.
-            problem_type: see the class; by default the form of the labels says it.
-            hyper_parameters: what `encoder_defaults` returns, changed.
-            dtype: a Keras dtype or dtype policy.
-            **overrides: single entries of `encoder_defaults`; `dropout`, `activation`, `name`.
-
-        Raises:
-            DataError: fewer than two classes, texts without a token, unknown overrides.
-
-        Example:
-
-        >>> import hub_tasks
-        >>> texts, labels = ["a fine film", "a dull film"] * 20, ["good", "bad"] * 20
-        >>> clf = hub_tasks.TextClassifier.from_scratch("kim_cnn", texts, labels, filters=8)
-        >>> history = clf.fit(texts, labels, verbose=0)
-        >>> clf.classify("fine").label
-        'good'
-        """
-        named = label_names, problem_type
-        settings = {**(hyper_parameters or {}), **overrides}
-        return from_scratch(cls, encoder, texts, labels, *named, dtype, settings)
 
     def save_to_preset(
         self,
