@@ -71,6 +71,7 @@ __all__ = [
     "XLMRobertaTextClassifierPreprocessor",
     "XLMRobertaTokenizer",
     "__version__",
+    "callbacks",
     "encoder_defaults",
     "list_presets",
     "save_to_transformers",

@@ -8,6 +8,7 @@ from hub_tasks.importing import on_first_use
 
 choose_backend()
 
+from hub_tasks import callbacks
 from hub_tasks.backbones import Backbone, EncoderBackbone, encoder_defaults
 from hub_tasks.backbones.encoders import (
     AverageEmbeddingBackbone,

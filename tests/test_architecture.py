@@ -27,6 +27,7 @@ ORDER = (
     "evaluation",
     "export",
     "integrations",
+    "callbacks",
     "names",
     "cli",
 )

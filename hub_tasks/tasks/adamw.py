@@ -22,6 +22,19 @@ class AdamW(keras.optimizers.AdamW):
     1.0
     """
 
+    @property
+    def learning_rate(self) -> Any:
+        """The rate of the next step; can be set where the schedule can hold a rate."""
+        return self._get_current_learning_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        held = getattr(self._learning_rate, "held", None)
+        if held is None or callable(value):
+            keras.optimizers.AdamW.learning_rate.fset(self, value)
+        else:
+            held.assign(value)
+
     def _backend_update_step(
         self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
     ) -> None:

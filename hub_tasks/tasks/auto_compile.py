@@ -29,7 +29,9 @@ class AutoCompiledTask(Task):
 
         Args:
             optimizer: "auto" is AdamW with warm-up and linear decay over the steps of
-                each `fit`, at a learning rate that suits the size of the encoder.
+                each `fit`, at a learning rate that suits the size of the encoder. Setting
+                `optimizer.learning_rate` puts a constant in place of the schedule, and so does
+                a callback that sets it, which begins at the highest rate.
             loss: "auto" is cross-entropy over labels (one softmax, or one sigmoid per
                 label), or the mean squared error for regression.
             metrics: "auto" is accuracy, or the mean absolute error for regression.
@@ -70,7 +72,10 @@ class AutoCompiledTask(Task):
     def _recompile(self) -> None:
         optimizer = "auto" if self._auto["optimizer"] else self.optimizer
         loss = "auto" if self._auto["loss"] else self.loss
+        before = self.optimizer
         self.compile(optimizer, loss, **self._compile_options)
+        if self._auto["optimizer"]:
+            recipes.keep_rate(before, self.optimizer)
 
     def _metric_of_name(self, name: str) -> Any:
         """What a name means that depends on the problem; None for any other."""
@@ -78,9 +83,11 @@ class AutoCompiledTask(Task):
             return recipes.accuracy(self.problem_type, self.activation, name)
         return None
 
-    def _start_training(self, steps: int | None, passes: int) -> None:
+    def _start_training(self, steps: int | None, passes: int, callbacks: list[Any]) -> None:
         if self._auto["optimizer"]:
             recipes.start_schedule(self.optimizer, steps * passes if steps else None)
+            if any(isinstance(callback, recipes.RATE_CALLBACKS) for callback in callbacks):
+                recipes.hold_peak(self.optimizer)
 
 
 def _is_auto(value: Any) -> bool:

@@ -68,7 +68,7 @@ class InferenceTask(RealRowsModel):
             )
             return check_finite(outputs, 0)
         size = batch_size or self.recipe.predict_batch_size
-        opened = self._open(x, None, None, size)
+        opened = self.open(x, None, None, size)
         if isinstance(opened, Rows) and steps:
             opened = Rows(tuple(column[: steps * size] for column in opened.texts))
         if isinstance(opened, Source) and opened.endless and steps is None:
@@ -110,11 +110,12 @@ class InferenceTask(RealRowsModel):
         if self.preprocessor is None:
             raise DataError("`predict_iter` takes texts, and this classifier has no preprocessor.")
         size = batch_size or self.recipe.predict_batch_size
-        opened = self._open(x, None, None, size)
+        opened = self.open(x, None, None, size)
         parts = self._predict_windows(opened, size, window or _WINDOW * size, verbose)
         return chain.from_iterable(parts)
 
-    def _open(self, x: Any, y: Any, sample_weight: Any, batch_size: int) -> Rows | Source:
+    def open(self, x: Any, y: Any, sample_weight: Any, batch_size: int) -> Rows | Source:
+        """Texts in any accepted form, with their labels and weights."""
         return open_data(x, y, sample_weight, batch_size, self.preprocessor.takes_tokens)
 
     def _predict_windows(

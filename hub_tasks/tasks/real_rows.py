@@ -130,6 +130,14 @@ class RealRowsModel(keras.Model):
         self._loss_tracker.count_loss(loss, count_rows(sample_weight, rows))
         return loss
 
+    def _get_jax_state(self, *args: Any, purge_model_variables: bool = False, **kwargs: Any) -> Any:
+        """Keras's hook for the state of a run on JAX, which leaves the variables as they are.
+
+        Keras would empty them until the epoch ends, and who interrupts the first step of one,
+        where the compiler takes its time, would be left without weights.
+        """
+        return super()._get_jax_state(*args, **kwargs)
+
     def _metric_of_name(self, name: str) -> Any:
         """What a metric's name means for the problem; None where it always means the same."""
         return None

@@ -8,6 +8,7 @@ from keras import ops
 from hub_tasks.tasks.adamw import AdamW
 
 _WARMUP = 0.1  # share of the steps
+RATE_CALLBACKS = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
@@ -19,13 +20,17 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         start: the optimizer's step at which the schedule begins.
         steps: how many steps it lasts; 0 for a constant rate after the warm-up.
         warmup: how many of them climb.
+        held: a constant rate in place of all this; none where negative.
 
-    The last three are numbers, or variables of the optimizer's: those can change without
+    All but the first are numbers, or variables of the optimizer's: those can change without
     the training step being traced again.
     """
 
-    def __init__(self, peak: float, start: Any = 0, steps: Any = 0, warmup: Any = 0):
+    def __init__(
+        self, peak: float, start: Any = 0, steps: Any = 0, warmup: Any = 0, held: Any = -1.0
+    ):
         self.peak, self.start, self.steps, self.warmup = peak, start, steps, warmup
+        self.held = held
 
     def __call__(self, step):
         start, steps, warmup = (
@@ -35,7 +40,8 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         climbing = ops.minimum((done + 1) / ops.maximum(warmup, 1.0), 1.0)
         left = ops.maximum((steps - done) / ops.maximum(steps - warmup, 1.0), 0.0)
         falling = ops.where(steps > 0, ops.minimum(left, 1.0), 1.0)
-        return self.peak * ops.minimum(climbing, falling)
+        held = ops.cast(self.held, "float32")
+        return ops.where(held < 0, self.peak * ops.minimum(climbing, falling), held)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -43,6 +49,7 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
             "start": int(self.start),
             "steps": int(self.steps),
             "warmup": int(self.warmup),
+            "held": float(self.held),
         }
 
 
@@ -62,6 +69,8 @@ def auto_optimizer(learning_rate: float, variable_dtype: str) -> keras.optimizer
     optimizer = AdamW(schedule, weight_decay=0.01, global_clipnorm=clipnorm)
     for name in ("start", "steps", "warmup"):
         setattr(schedule, name, optimizer.add_variable((), dtype="int32", name=f"schedule_{name}"))
+    none = keras.initializers.Constant(-1.0)
+    schedule.held = optimizer.add_variable((), none, dtype="float32", name="schedule_held")
     optimizer.schedule = schedule
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
@@ -69,11 +78,30 @@ def auto_optimizer(learning_rate: float, variable_dtype: str) -> keras.optimizer
 
 def start_schedule(optimizer: keras.optimizers.Optimizer, steps: int | None) -> None:
     """Lets the schedule of `auto_optimizer` begin anew, for the next `steps` steps."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)  # within loss scaling
+    inner = _inner(optimizer)
     schedule = inner.schedule
     schedule.start.assign(int(inner.iterations))
     schedule.steps.assign(steps or 0)
     schedule.warmup.assign(int(_WARMUP * steps) if steps else 100)
+
+
+def hold_peak(optimizer: keras.optimizers.Optimizer) -> None:
+    """Puts the highest rate in place of the schedule, unless a rate was set before.
+
+    What sets the rate itself must not begin with the first step of the warm-up.
+    """
+    schedule = _inner(optimizer).schedule
+    if float(schedule.held) < 0:
+        schedule.held.assign(schedule.peak)
+
+
+def keep_rate(before: keras.optimizers.Optimizer, after: keras.optimizers.Optimizer) -> None:
+    """Hands a rate that was set on to the next optimizer of `auto_optimizer`."""
+    _inner(after).schedule.held.assign(_inner(before).schedule.held)
+
+
+def _inner(optimizer: keras.optimizers.Optimizer) -> Any:
+    return getattr(optimizer, "inner_optimizer", optimizer)  # within loss scaling
 
 
 def auto_loss(problem_type: str, activation: str) -> keras.losses.Loss:

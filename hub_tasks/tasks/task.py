@@ -4,6 +4,7 @@ import contextlib
 import math
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -21,6 +22,7 @@ from hub_tasks.errors import DataError, received
 from hub_tasks.tasks.inference import InferenceTask, watched
 from hub_tasks.tasks.progress import LossWatch, TestStopwatch, TrainingStopwatch
 from hub_tasks.tasks.reading import encode_tokenised
+from hub_tasks.tasks.scoring import held_out_batches, show_validation
 
 
 class Task(InferenceTask):
@@ -74,6 +76,7 @@ class Task(InferenceTask):
             TrainingError: after a step whose loss is not finite.
         """
         size, report, read = batch_size or self.recipe.batch_size, RunReport(), []
+        rows = validation_batch_size or batch_size or self.recipe.predict_batch_size
         watch = TrainingStopwatch(lambda: self._warn_of_truncation(report))
         if self.preprocessor is None:
             data = self._tokenised_training(
@@ -84,7 +87,6 @@ class Task(InferenceTask):
             epochs = 1 if epochs is None else epochs
             steps = steps_per_epoch or _steps_of_arrays(x, size)
         else:
-            rows = validation_batch_size or batch_size or self.recipe.predict_batch_size
             train, held_out = self._open_training(
                 x, y, sample_weight, validation_split, validation_data, size, rows
             )
@@ -101,7 +103,9 @@ class Task(InferenceTask):
                 data["validation_data"] = feed(read[-1], passes, validation_steps)
                 callbacks = self._stopping_early(callbacks)
             steps = steps_per_epoch or batches.num_batches
-        self._start_training(steps, epochs - initial_epoch)
+        opened = partial(held_out_batches, self, read, data, rows, validation_steps)
+        callbacks = show_validation(callbacks, opened)
+        self._start_training(steps, epochs - initial_epoch, callbacks)
         with _reading(*read), self._reporting(report, watch):
             return super().fit(
                 **data,
@@ -139,7 +143,7 @@ class Task(InferenceTask):
         size = batch_size or self.recipe.predict_batch_size
         report, watch = RunReport(), TestStopwatch()
         batches = self._reader("evaluate", size, report).labelled(
-            self._open(x, y, sample_weight, size)
+            self.open(x, y, sample_weight, size)
         )
         rest["callbacks"] = watched(callbacks, watch)
         with _reading(batches), self._reporting(report, watch):
@@ -165,7 +169,7 @@ class Task(InferenceTask):
     def _adapt_to_labels(self, labels: Any) -> None:
         """Called with all labels before training on data in memory."""
 
-    def _start_training(self, steps: int | None, passes: int) -> None:
+    def _start_training(self, steps: int | None, passes: int, callbacks: list[Any]) -> None:
         """Called before training with the steps of an epoch, where known."""
 
     def _open_training(
@@ -179,12 +183,12 @@ class Task(InferenceTask):
         validation_batch_size: int,
     ) -> tuple[Rows | Source, Rows | Source | None]:
         """What is trained on, and what is held out of it or given for validation."""
-        opened = self._open(x, y, sample_weight, batch_size)
+        opened = self.open(x, y, sample_weight, batch_size)
         if isinstance(opened, Rows):
             self._adapt_to_labels(opened.labels)
         if validation is not None:
             parts = validation if isinstance(validation, tuple) else (validation,)
-            held_out: Any = self._open(*(*parts, None, None)[:3], validation_batch_size)
+            held_out: Any = self.open(*(*parts, None, None)[:3], validation_batch_size)
             split = split or 0.0
         if not isinstance(opened, Rows):
             if split:
