@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from itertools import islice
 from typing import Any
 
@@ -45,12 +46,13 @@ class LabelledBatches:
         Raises:
             PredictionError: an output is NaN or infinite.
         """
-        if isinstance(self._data, MemoryBatches | StreamBatches):
-            targets, outputs = self._batched()
-        elif isinstance(self._data, tuple):
-            targets, outputs = self._arrays(*self._data[:2])
-        else:
-            targets, outputs = self._data_set()
+        with _random_state_kept():
+            if isinstance(self._data, MemoryBatches | StreamBatches):
+                targets, outputs = self._batched()
+            elif isinstance(self._data, tuple):
+                targets, outputs = self._arrays(*self._data[:2])
+            else:
+                targets, outputs = self._data_set()
         if not np.isfinite(outputs).all():
             raise PredictionError(
                 "The model's outputs for the validation data are not finite; its weights are "
@@ -139,6 +141,15 @@ def show_validation(
     for reader in readers:
         reader.held_out = held_out
     return [*readers, *(callback for callback in given if callback not in readers)]
+
+
+def _random_state_kept() -> Any:
+    """Measuring must not change training: Torch's loaders draw from what dropout draws from."""
+    if keras.backend.backend() != "torch":
+        return nullcontext()
+    import torch
+
+    return torch.random.fork_rng(devices=[])  # loaders draw on the processor
 
 
 def _cut(arrays: Any, rows: slice) -> Any:

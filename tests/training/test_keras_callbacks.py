@@ -18,13 +18,16 @@ PEAK = 1e-3  # of "auto" for a small encoder
 def backs_up(path, fit):
     stops = callbacks.LambdaCallback(on_epoch_begin=_interrupt_at_1)
     options = {"epochs": 3, "shuffle": False}
-    whole = fit(tiny_classifier(dropout=0.0, labels=["negative", "positive"]), None, **options)
-    clf = tiny_classifier(dropout=0.0, labels=["negative", "positive"])
+    whole = fit(_without_dropout(), None, **options)
     with pytest.raises(KeyboardInterrupt):
-        fit(clf, [callbacks.BackupAndRestore(str(path)), stops], **options)
-    clf = tiny_classifier(dropout=0.0, labels=["negative", "positive"])
-    rest = fit(clf, callbacks.BackupAndRestore(str(path)), **options)
+        fit(_without_dropout(), [callbacks.BackupAndRestore(str(path)), stops], **options)
+    rest = fit(_without_dropout(), callbacks.BackupAndRestore(str(path)), **options)
     assert rest.history["loss"] == pytest.approx(whole.history["loss"][1:], rel=1e-4)
+
+
+def _without_dropout():
+    keras.utils.set_random_seed(3)
+    return tiny_classifier(dropout=0.0, labels=["negative", "positive"], sizes={"dropout": 0.0})
 
 
 def _interrupt_at_1(epoch, logs):
@@ -101,7 +104,7 @@ def swaps_averages(path, fit):
 def calls_functions(path, fit):
     seen = []
     hooks = ("train_begin", "epoch_begin", "train_batch_end", "epoch_end", "train_end")
-    kinds = {f"on_{hook}": lambda *_, hook=hook: seen.append(hook) for hook in hooks}
+    kinds = {f"on_{hook}": lambda *_, hook=hook, **__: seen.append(hook) for hook in hooks}
     fit(tiny_classifier(), callbacks.LambdaCallback(**kinds), epochs=1, batch_size=8)
     assert seen == list(hooks)
 
@@ -189,7 +192,7 @@ def test_a_rate_that_is_set_stays(dtype):
 def test_who_interrupts_training_keeps_the_weights(place):
     clf = tiny_classifier()
 
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     hook = {"step": "on_train_batch_end", "epoch": "on_epoch_end"}.get(place)

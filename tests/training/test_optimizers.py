@@ -18,6 +18,8 @@ NAMES = sorted(
     and name not in BASES
 )
 
+NAMELESS = {"lamb"}  # Keras itself has no name for it
+
 
 class SignDescent(optimizers.Optimizer):
     """What somebody else's package might hold."""
@@ -40,7 +42,9 @@ def test_optimizers_of_keras(name):
     make = getattr(optimizers, name)
     clf = tiny_classifier(sizes={"num_layers": 1})
     losses(clf, make(0.01))
-    assert isinstance(optimizers.get(name.lower()), make)
+    if name.lower() not in NAMELESS:
+        clf.compile(name.lower())
+        assert isinstance(clf.optimizer, make)
 
 
 def test_optimizers_of_others_and_by_name():
