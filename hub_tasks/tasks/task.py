@@ -82,9 +82,9 @@ class Task(InferenceTask):
             data = self._tokenised_training(
                 x, y, sample_weight, class_weight, validation_data, validation_batch_size
             )
-            data |= {"batch_size": batch_size, "shuffle": shuffle}
-            data["validation_split"] = validation_split or 0.0
-            epochs = 1 if epochs is None else epochs
+            split = validation_split or 0.0
+            data |= dict(batch_size=batch_size, validation_split=split, shuffle=shuffle)
+            epochs = self._epochs(epochs, False)
             steps = steps_per_epoch or _steps_of_arrays(x, size)
         else:
             train, held_out = self._open_training(
@@ -94,8 +94,7 @@ class Task(InferenceTask):
             batches = self._reader("fit", size, report).labelled(train, class_weight, order)
             read.append(batches)
             self._warn_of_doubts(train, batches)
-            if epochs is None:
-                epochs = self.recipe.epochs if batches.restartable else 1
+            epochs = self._epochs(epochs, batches.restartable)
             passes = epochs - initial_epoch
             data = {"x": feed(batches, passes, steps_per_epoch), "shuffle": False}
             if held_out is not None:
@@ -103,8 +102,8 @@ class Task(InferenceTask):
                 data["validation_data"] = feed(read[-1], passes, validation_steps)
                 callbacks = self._stopping_early(callbacks)
             steps = steps_per_epoch or batches.num_batches
-        opened = partial(held_out_batches, self, read, data, rows, validation_steps)
-        callbacks = show_validation(callbacks, opened)
+        held = partial(held_out_batches, self, read, data, rows, validation_steps)
+        callbacks = show_validation(callbacks, held)
         self._start_training(steps, epochs - initial_epoch, callbacks)
         with _reading(*read), self._reporting(report, watch):
             return super().fit(
@@ -148,6 +147,10 @@ class Task(InferenceTask):
         rest["callbacks"] = watched(callbacks, watch)
         with _reading(batches), self._reporting(report, watch):
             return super().evaluate(feed(batches, 1, steps), **rest)
+
+    def _epochs(self, epochs: int | None, restartable: bool) -> int:
+        default = self.recipe.epochs if restartable else 1
+        return default if epochs is None else epochs
 
     def _validation(self, held_out: Rows | Source, batches: Any, batch_size: int) -> Any:
         validation = self._reader("evaluate", batch_size, RunReport()).labelled(held_out)
