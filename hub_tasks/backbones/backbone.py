@@ -141,10 +141,12 @@ class Backbone(keras.Model):
         Args:
             preset_dir, weights_format: as in `TextClassifier.save_to_preset`.
             verify: whether the preset is loaded and must give equal outputs for some
-                tokens before it takes the place of an older one.
+                tokens (close ones in "float16" and "int8") before it takes the place of an
+                older one.
         """
         load = partial(type(self).from_preset, dtype=self.dtype_policy)
-        check = presets.comparison(self, load, outputs_for_some_tokens) if verify else None
+        compared = (self, load, outputs_for_some_tokens, weights_format)
+        check = presets.comparison(*compared) if verify else None
         presets.save(preset_dir, self.to_data(), __version__, weights_format, check)
 
     def get_config(self) -> dict[str, Any]:

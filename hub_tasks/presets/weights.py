@@ -9,6 +9,14 @@ import numpy as np
 from hub_tasks.errors import PresetWeightsError
 from hub_tasks.families import Dialect, Family, LayerRule, Tensor
 from hub_tasks.presets.files import PresetFiles
+from hub_tasks.presets.narrow import (
+    CODES,
+    LARGEST,
+    SCALES,
+    dequantise,
+    scale_name,
+    scale_shape,
+)
 
 _SHOWN = 20  # names that one message lists
 _MOST_TIMES = 4  # a model of so many times the tensors of its file is not worth comparing
@@ -43,6 +51,7 @@ class Weights:
         ignored: prefixes of names that may be left over.
         optional: our layers that may be missing as a whole.
         size: the bytes of the file; None where there is no file.
+        codes: whether matrices may be stored as int8 with a scale beside them.
     """
 
     open: Callable[[], TensorFile]
@@ -51,6 +60,7 @@ class Weights:
     ignored: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     size: Callable[[], int | None] = lambda: None
+    codes: bool = False
 
     def stored_shapes(self) -> dict[str, tuple[int, ...]]:
         """Variable -> shape, of a file that has our names."""
@@ -67,7 +77,8 @@ class Weights:
             tensors = self._tensors(present, present)
             names = {n: self.rename(n, present) for t in tensors for n in t.names}
             found = next((names[t.names[0]] for t in tensors if t.ours == variable), "")
-            fits = not self._left_over(present, names.values())
+            scales = [scale_name(n) for n in names.values() if self._has_codes(file, n, present)]
+            fits = not self._left_over(present, [*names.values(), *scales])
             return file.where, present.get(found) if fits else None
 
     def check_count(self) -> None:
@@ -95,13 +106,13 @@ class Weights:
             allow_nonfinite: whether NaN and infinity are read like other numbers.
 
         Raises:
-            PresetWeightsError: tensors missing, left over or misshapen (all of them in
-                one message), of a type that is not a float, or with NaN or infinity.
+            PresetWeightsError: tensors missing, left over, misshapen or of a type that is
+                not a float (all of them in one message), or with NaN or infinity.
         """
         with self.open() as file:
             wanted, names = self._wanted(file, shapes)
             for tensor in wanted:
-                pieces = [self._finite(file, names[name], allow_nonfinite) for name in tensor.names]
+                pieces = [self._piece(file, names[name], allow_nonfinite) for name in tensor.names]
                 yield tensor.ours, tensor.decode(pieces, shapes[tensor.ours])
 
     def stored(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.dtype]:
@@ -146,6 +157,27 @@ class Weights:
                 absent.update(t.ours for t in tensors)
         return absent
 
+    def _has_codes(self, file: TensorFile, name: str, present: Mapping[str, object]) -> bool:
+        return self.codes and name in present and file.dtype(name) == CODES
+
+    def _expected(
+        self,
+        file: TensorFile,
+        wanted: list[Tensor],
+        names: Mapping[str, str],
+        shapes: Mapping[str, tuple[int, ...]],
+    ) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+        """Name -> shape of the tensors that there must be, and of the scales of those in codes."""
+        tensors, scales, present = {}, {}, file.shapes
+        for tensor in wanted:
+            ours = shapes[tensor.ours]
+            for piece, shape in zip(tensor.names, tensor.shapes(ours), strict=True):
+                name = names[piece]
+                tensors[name] = shape
+                if len(ours) > 1 and self._has_codes(file, name, present):
+                    scales[scale_name(name)] = scale_shape(tensor, shape)
+        return tensors, scales
+
     def _check(
         self,
         file: TensorFile,
@@ -154,11 +186,8 @@ class Weights:
         shapes: Mapping[str, tuple[int, ...]],
     ) -> None:
         present = file.shapes
-        expected = {
-            names[name]: shape
-            for tensor in wanted
-            for name, shape in zip(tensor.names, tensor.shapes(shapes[tensor.ours]), strict=True)
-        }
+        tensors, scales = self._expected(file, wanted, names, shapes)
+        expected = {**tensors, **scales}
         problems = [
             f"missing {name} {shape}" for name, shape in expected.items() if name not in present
         ]
@@ -172,8 +201,13 @@ class Weights:
         ]
         problems += [
             f"{name}: expected a little-endian float, got {file.dtype(name)}"
-            for name in expected
-            if name in present and not is_float(file.dtype(name))
+            for name in tensors
+            if name in present and scale_name(name) not in scales and not is_float(file.dtype(name))
+        ]
+        problems += [
+            f"{name}: expected {SCALES}, got {file.dtype(name)}"
+            for name in scales
+            if name in present and file.dtype(name) != SCALES
         ]
         if problems:
             more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
@@ -184,14 +218,30 @@ class Weights:
                 + more
             )
 
-    def _finite(self, file: TensorFile, name: str, allow_nonfinite: bool) -> np.ndarray:
+    def _piece(self, file: TensorFile, name: str, allow_nonfinite: bool) -> np.ndarray:
+        """A tensor that `_check` let pass, as floats."""
         value = file.read(name)
+        if value.dtype == CODES:
+            value = self._decoded(file, name, value)
         if not allow_nonfinite and not np.isfinite(value).all():
             raise PresetWeightsError(
                 f"{file.where}: {name} holds NaN or infinity where finite numbers are expected. "
                 f"Pass `allow_nonfinite=True` to load it all the same."
             )
         return value
+
+    def _decoded(self, file: TensorFile, name: str, codes: np.ndarray) -> np.ndarray:
+        scale = file.read(scale_name(name))
+        if not (np.isfinite(scale) & (scale > 0)).all():
+            raise PresetWeightsError(
+                f"{file.where}: {scale_name(name)} holds numbers that are not positive and finite, "
+                f"as a scale must be."
+            )
+        if codes.min() < -LARGEST:
+            raise PresetWeightsError(
+                f"{file.where}: {name} holds a code below {-LARGEST}; codes are symmetric."
+            )
+        return dequantise(codes, scale)
 
 
 def refuse_shards(files: PresetFiles, index: str) -> None:

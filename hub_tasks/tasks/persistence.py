@@ -139,7 +139,10 @@ def to_data(clf: "TextClassifier") -> presets.PresetData:
 
 
 def verification(
-    clf: "TextClassifier", cls: "type[TextClassifier]", verify: bool | str | Sequence[str]
+    clf: "TextClassifier",
+    cls: "type[TextClassifier]",
+    verify: bool | str | Sequence[str],
+    weights_format: str = "h5",
 ) -> Callable[[Path], None] | None:
     """A check for `presets.save`: what was written classifies as `clf` does.
 
@@ -147,6 +150,7 @@ def verification(
         clf: what is saved.
         cls: what reads it.
         verify: whether to check at all, or the texts to do it with.
+        weights_format: in which the weights are written.
     """
     texts = presets.texts_to_verify(verify)
     if not texts:
@@ -160,7 +164,8 @@ def verification(
             return {**stated, **outputs_for_some_tokens(model)}
         return {**stated, "outputs": widened(model(model.preprocessor(texts), training=False))}
 
-    return presets.comparison(clf, partial(cls.from_preset, **arguments), outputs)
+    load = partial(cls.from_preset, **arguments)
+    return presets.comparison(clf, load, outputs, weights_format)
 
 
 def save(
@@ -175,7 +180,7 @@ def save(
             "Only a classifier whose backbone is of a known family, or KerasHub's, can be saved as "
             f"a preset. {received(backbone=type(clf.backbone).__name__)}"
         )
-    check = verification(clf, type(clf), verify)
+    check = verification(clf, type(clf), verify, weights_format)
     presets.save(preset_dir, to_data(clf), __version__, weights_format, check)
     beyond = [
         f"{field.name}={clf.backbone.config[field.name]!r} (KerasHub: {field.default!r})"

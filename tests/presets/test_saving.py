@@ -86,7 +86,7 @@ def test_saves_are_equal_apart_from_the_date(tiny, tmp_path):
     assert undated(first) == undated(second)
 
 
-@pytest.mark.parametrize("weights_format", saving.WEIGHTS_FORMATS)
+@pytest.mark.parametrize("weights_format", ["h5", "safetensors"])
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_weights_are_read_as_they_were_stored(dtype, weights_format, tiny, tmp_path):
     stored = {name: value.astype(dtype) for name, value in tiny.data.weights.items()}
@@ -223,7 +223,7 @@ def test_what_could_not_be_loaded_is_not_written(change, message, target, tiny):
 
 
 def test_an_unknown_format_of_weights(target, tiny):
-    with pytest.raises(PresetSaveError, match=r"one of h5, safetensors.*weights_format='pickle'"):
+    with pytest.raises(PresetSaveError, match=r"one of h5, safetensors, .*weights_format='pickle'"):
         saving.save(target, tiny.data, VERSION, "pickle")
 
 

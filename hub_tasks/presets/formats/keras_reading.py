@@ -231,4 +231,6 @@ def _weights(
         return tensors_to_read(family, backbone, present)
 
     ignored = ("optimizer/",) if head else names_beside(family, backbone)
-    return Weights(open_file, tensors, ignored=ignored, size=lambda: files.size(name))
+    return Weights(
+        open_file, tensors, ignored=ignored, size=lambda: files.size(name), codes=name == safe
+    )

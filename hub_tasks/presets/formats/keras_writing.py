@@ -21,6 +21,7 @@ from hub_tasks.presets.formats.keras_tokenizers import extras as tokenizer_extra
 from hub_tasks.presets.formats.keras_tokenizers import write_tokenizer
 from hub_tasks.presets.formats.manifest import HEAD_ENTRIES
 from hub_tasks.presets.formats.safetensors import write_safetensors
+from hub_tasks.presets.narrow import NARROW, narrowed
 from hub_tasks.presets.weights import model_tensors
 
 
@@ -29,7 +30,7 @@ def write(data: PresetData, weights_format: str, version: str) -> dict[str, byte
 
     Args:
         data: the parts to write; weights as `{variable: array}`.
-        weights_format: "h5", which KerasHub reads, or "safetensors".
+        weights_format: "h5", which KerasHub reads, "safetensors", "float16" or "int8".
         version: of hub_tasks, for the metadata.
     """
     family, out = data.family, {}
@@ -138,18 +139,19 @@ def _write_weights(
     family, config = data.family, data.backbone or {}
     pooling = head.pooling if head else "family"
     values = head.weights if head else data.weights
-    tensors: dict[str, np.ndarray] = {} if head else tensors_beside(family, config, values)
+    for_keras_hub = not head and weights_format not in NARROW
+    tensors = tensors_beside(family, config, values) if for_keras_hub else {}
     layers = {name.rpartition("/vars/")[0]: "" for name in tensors}
     if family.layers is None and head is None:
         wanted = [Tensor.of_own_name(name) for name in values]
     else:
         wanted = model_tensors(family, "keras", config, head is not None, pooling)
     for tensor in wanted:
-        for name, piece in zip(tensor.names, tensor.encode(values[tensor.ours]), strict=True):
-            tensors[name] = piece
+        for name, array in narrowed(weights_format, tensor, values[tensor.ours]).items():
+            tensors[name] = array
             if "/vars/" in name:
                 layers[name.rpartition("/vars/")[0]] = tensor.ours.split("/")[-2]
-    if weights_format == "safetensors":
+    if weights_format != "h5":
         name = names.TASK_SAFETENSORS if head else names.MODEL_SAFETENSORS
         return {name: write_safetensors(tensors)}
     return {names.TASK_WEIGHTS if head else names.MODEL_WEIGHTS: write_hdf5(tensors, layers)}

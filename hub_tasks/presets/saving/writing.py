@@ -14,18 +14,20 @@ from typing import Any
 import numpy as np
 
 from hub_tasks.errors import PresetError, PresetFormatError, PresetSaveError, received
+from hub_tasks.families import KERAS_HUB, Tensor
 from hub_tasks.presets import files as names
 from hub_tasks.presets.data import PresetData
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.formats import keras_writing, read_files, transformers_writing
 from hub_tasks.presets.formats.manifest import SCHEMA_VERSION, digest
 from hub_tasks.presets.formats.vocabulary import vocabulary_problem
+from hub_tasks.presets.narrow import NARROW, widened
 from hub_tasks.presets.saving.locking import locked
 from hub_tasks.presets.saving.placing import beside, make_directory, place, remove_leftovers
 from hub_tasks.presets.schema import check_labels, is_text
-from hub_tasks.presets.weights import model_tensors
+from hub_tasks.presets.weights import Weights, model_tensors
 
-WEIGHTS_FORMATS = ("h5", "safetensors")
+WEIGHTS_FORMATS = ("h5", "safetensors", *NARROW)
 Check = Callable[[Path], None]
 
 
@@ -42,9 +44,9 @@ def save(
         directory: the target; may exist when it is empty or holds a preset of ours.
         data: what to write, weights as `{variable: array}`.
         version: of hub_tasks.
-        weights_format: "h5", which KerasHub reads too, or "safetensors".
+        weights_format: "h5", which KerasHub reads too, "safetensors", "float16" or "int8".
         check: looks at the written preset before it takes the target's place, and raises
-            where it must not.
+            where it must not. Every weight is then compared as well.
 
     Raises:
         PresetSaveError: weights that are missing or not finite, labels that do not fit, a
@@ -56,10 +58,15 @@ def save(
             f"`weights_format` must be one of {', '.join(WEIGHTS_FORMATS)}. "
             f"{received(weights_format=weights_format)}"
         )
-    _check_data(data)
+    if data.family.name == KERAS_HUB.name and weights_format in NARROW:
+        raise PresetSaveError(
+            "KerasHub writes the weights of this encoder itself, as they are. Leave "
+            f"`weights_format` out. {received(weights_format=weights_format)}"
+        )
+    _check_data(data, weights_format)
     contents = {**data.files, **keras_writing.write(data, weights_format, version)}
     contents[names.MANIFEST] = _manifest(data, version, contents)
-    write_files(directory, contents, check)
+    write_files(directory, contents, check and _with_weights(check, data, weights_format))
 
 
 def save_to_transformers(
@@ -74,7 +81,7 @@ def save_to_transformers(
         directory, data, check: as in `save`; a checkpoint may be replaced as well.
         tokenizer: the contents of `tokenizer.json`, as the Rust library writes it.
     """
-    _check_data(data)
+    _check_data(data, "safetensors")
     contents = transformers_writing.write(data, tokenizer)
     write_files(directory, contents, check, replaceable=(names.MANIFEST, names.HF_SAFETENSORS))
 
@@ -108,13 +115,13 @@ def write_files(
         ) from error
 
 
-def _check_data(data: PresetData) -> None:
+def _check_data(data: PresetData, weights_format: str) -> None:
     """Refuses what would be written and not be read again."""
     head = data.head
     if data.backbone is not None or data.weights is not None:
-        _check_weights(data, data.weights)
+        _check_weights(data, data.weights, weights_format)
     if head is not None:
-        _check_weights(data, head.weights, head.pooling)
+        _check_weights(data, head.weights, weights_format, head.pooling)
     if head is not None and head.labels is not None:
         try:
             check_labels(head.labels, "the classifier", "labels", head.num_classes)
@@ -125,12 +132,18 @@ def _check_data(data: PresetData) -> None:
         raise PresetSaveError(f"Not saved: the vocabulary {problem}.")
 
 
-def _check_weights(data: PresetData, weights: Any, pooling: str | None = None) -> None:
-    """All weights of a backbone, or of a head with its pooling."""
-    tensors = model_tensors(
+def _tensors(data: PresetData, pooling: str | None) -> list[Tensor]:
+    """The rules of a backbone, or of a head with its pooling."""
+    return model_tensors(
         data.family, "keras", data.backbone, pooling is not None, pooling or "family"
     )
-    missing = [tensor.ours for tensor in tensors if tensor.ours not in (weights or {})]
+
+
+def _check_weights(
+    data: PresetData, weights: Any, weights_format: str, pooling: str | None = None
+) -> None:
+    """All weights of a backbone, or of a head with its pooling."""
+    missing = [t.ours for t in _tensors(data, pooling) if t.ours not in (weights or {})]
     if missing:
         raise PresetSaveError(
             f"Not saved: the weight {missing[0]} is missing. A model has all its weights when it "
@@ -139,6 +152,39 @@ def _check_weights(data: PresetData, weights: Any, pooling: str | None = None) -
     for name, value in weights.items():
         if not np.isfinite(value).all():
             raise PresetSaveError(f"Not saved: the weight {name} holds NaN or infinity.")
+        if weights_format in NARROW:
+            widest = np.finfo(NARROW[weights_format]).max
+            if np.abs(value).max() > widest:
+                raise PresetSaveError(
+                    f"Not saved: the weight {name} holds numbers beyond {widest:.6g}, the largest "
+                    f"that this format stores. Choose 'safetensors'. "
+                    f"{received(weights_format=weights_format)}"
+                )
+
+
+def _with_weights(check: Check, data: PresetData, weights_format: str) -> Check:
+    """The check, and then whether every weight is what was to be stored, number by number."""
+
+    def check_all(staging: Path) -> None:
+        check(staging)
+        _compare_weights(read_files(PresetFiles(staging, str(staging))), data, weights_format)
+
+    return check_all
+
+
+def _compare_weights(read: PresetData, data: PresetData, weights_format: str) -> None:
+    heads = (read.head.weights, data.head.weights, data.head.pooling) if data.head else None
+    for part, values, pooling in filter(None, [(read.weights, data.weights, None), heads]):
+        if not isinstance(part, Weights):
+            continue  # KerasHub reads them
+        rules = {tensor.ours: tensor for tensor in _tensors(data, pooling)}
+        for name, value in part.read({name: value.shape for name, value in values.items()}):
+            expected = widened(weights_format, rules[name], values[name])
+            if not np.array_equal(value, expected):
+                raise PresetSaveError(
+                    f"Not saved: the weight {name} of what was written differs from what was to "
+                    f"be saved."
+                )
 
 
 def _check_written(staging: Path, target: Path, check: Check | None) -> None:
