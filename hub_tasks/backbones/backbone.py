@@ -141,11 +141,10 @@ class Backbone(keras.Model):
         Args:
             preset_dir, weights_format: as in `TextClassifier.save_to_preset`.
             verify: whether the preset is loaded and must give equal outputs for some
-                tokens (close ones in "float16" and "int8") before it takes the place of an
-                older one.
+                tokens before it takes the place of an older one; as there.
         """
         load = partial(type(self).from_preset, dtype=self.dtype_policy)
-        compared = (self, load, outputs_for_some_tokens, weights_format)
+        compared = (self, load, outputs_for_some_tokens, weights_format, copy_weights)
         check = presets.comparison(*compared) if verify else None
         presets.save(preset_dir, self.to_data(), __version__, weights_format, check)
 
@@ -227,3 +226,8 @@ def assign(
         variables[name].assign(value.astype(variables[name].dtype))
         written.add(name)
     return written
+
+
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Gives a model the weights of another one of the same configuration."""
+    assign(target.weights, values(source.weights).items())

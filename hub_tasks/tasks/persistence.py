@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub_tasks import presets
-from hub_tasks.backbones import outputs_for_some_tokens, values, widened
+from hub_tasks.backbones import copy_weights, outputs_for_some_tokens, values, widened
 from hub_tasks.errors import PresetFormatError, PresetSaveError, received
 from hub_tasks.tasks.arguments import count_classes
 from hub_tasks.version import __version__
@@ -165,7 +165,7 @@ def verification(
         return {**stated, "outputs": widened(model(model.preprocessor(texts), training=False))}
 
     load = partial(cls.from_preset, **arguments)
-    return presets.comparison(clf, load, outputs, weights_format)
+    return presets.comparison(clf, load, outputs, weights_format, copy_weights)
 
 
 def save(

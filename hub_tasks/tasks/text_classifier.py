@@ -224,13 +224,13 @@ class TextClassifier(ScratchTask):
             preset_dir: a directory that does not exist, is empty, or holds a preset saved by
                 hub_tasks, which is then replaced in one step.
             weights_format: "h5" (KerasHub reads it too) or "safetensors"; "float16" or
-                "int8" for safetensors files of a half or about a quarter of the size, whose
-                numbers are rounded. They are computed with in float32 all the same.
-            verify: True, or texts to do it with: the written preset is loaded, must give
-                equal outputs, and every weight must be the one to be stored, before it takes
-                the place of an older one. Where the format rounds, outputs may differ by one
-                hundredth ("float16") or a tenth ("int8") of the largest. That each file reads
-                back as it was written is checked in any case.
+                "int8" for a file of half or about a quarter of the size, whose numbers are
+                rounded. They are widened again when they are loaded.
+            verify: True, or texts to do it with: the written preset is loaded and must give
+                equal outputs before it takes the place of an older one, and every weight
+                must be the one to be stored. Where the format rounds, outputs may differ by
+                1 % ("float16") or 10 % ("int8") of the largest. That each file reads back as
+                it was written is checked in any case.
 
         Raises:
             PresetSaveError: what stood at `preset_dir` is unchanged.

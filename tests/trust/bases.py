@@ -7,6 +7,8 @@ from hub_tasks.tasks.persistence import to_data
 from tests.checks.broken_presets import copy_preset, write_transformers_preset
 from tests.checks.tiny import tiny_classifier
 
+_WIDE = {"hidden_dim": 32, "intermediate_dim": 64}  # so that kernels are stored as int8, too
+
 
 def make_bases(folder: Path) -> dict[str, Path]:
     """Name -> a preset that loads; those without "signed" have no digests that mask a change."""
@@ -15,13 +17,14 @@ def make_bases(folder: Path) -> dict[str, Path]:
     for name, made, options in (
         ("keras", clf, {}),
         ("safetensors", clf, {"weights_format": "safetensors"}),
+        ("int8", tiny_classifier(sizes=_WIDE), {"weights_format": "int8"}),
         ("byte_pair", tiny_classifier("roberta"), {}),
         ("sentencepiece", tiny_classifier("albert"), {}),
     ):
         signed = folder / ("signed" if name == "keras" else f"{name} signed")
         made.save_to_preset(signed, **options)
         found[name] = copy_preset(signed, folder / name)
-        if made is not clf:
+        if not options and made is not clf:
             found[f"{name} transformers"] = folder / f"{name} transformers"
             hub_tasks.save_to_transformers(made, found[f"{name} transformers"])
     data = to_data(clf)

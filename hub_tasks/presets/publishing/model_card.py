@@ -200,6 +200,8 @@ def _front_matter(
 
 def _introduction(found: Description, base_model: str, trained_on: list[str]) -> str:
     size = f" of {found.parameters:,} parameters" if found.parameters else ""
+    if found.dtypes and set(found.dtypes) != {"float32"}:
+        size += f", stored as {' and '.join(sorted(found.dtypes))}"
     origin = f", fine-tuned from {escaped(base_model)}" if base_model else ""
     data = f" Training data: {', '.join(map(escaped, trained_on))}." if trained_on else ""
     return f"{find_family(found.family).title}: {_KINDS[found.task]}{size}{origin}.{data}"

@@ -5,6 +5,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import pytest
 
 import hub_tasks
@@ -41,9 +42,9 @@ def of_the_classifier(clf, directory, **options):
     clf.save_to_preset(directory, **options)
 
 
-def other_weights(data):
+def other_weights(data, factor=1.01):
     name = next(iter(data.weights))
-    return replace(data, weights={**data.weights, name: data.weights[name] * 1.01})
+    return replace(data, weights={**data.weights, name: data.weights[name] * factor})
 
 
 def other_head(data):
@@ -117,6 +118,43 @@ def test_what_is_right_is_saved(write, clf, parent):
 def test_other_classifiers(options, parent):
     clf = tiny_classifier(**{"labels": ["no", "yes"], **options} if "dtype" in options else options)
     clf.save_to_preset(parent / "preset", "safetensors", verify="good film")
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """Whose kernels are stored as int8, too; tests leave it as it is."""
+    return tiny_classifier(sizes={"hidden_dim": 32, "intermediate_dim": 64})
+
+
+def slightly_other_weights(data):
+    return other_weights(data, 1.003)
+
+
+ROUNDED_WRONG = {
+    "head": (other_head, r"outputs .* differ .* by more than 10% of the largest"),
+    "vocabulary": (other_vocabulary, "the outputs of what was written differ"),
+    "weights": (slightly_other_weights, r"the weight .* was written differs"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), ROUNDED_WRONG.values(), ids=ROUNDED_WRONG)
+def test_rounding_hides_no_other_difference(change, message, wide, target, monkeypatch):
+    writing_another(monkeypatch, change)
+    with pytest.raises(PresetSaveError, match=message):
+        wide.save_to_preset(target, "int8", verify=["film", "fine"])
+    assert state(str(target)) == "old"
+
+
+@pytest.mark.parametrize("weights_format", ["float16", "int8"])
+def test_what_is_rounded_is_saved(weights_format, wide, parent):
+    before = content(wide)
+    wide.save_to_preset(parent / "preset", weights_format, verify="good film")
+    wide.backbone.save_to_preset(parent / "backbone", weights_format, verify=True)
+    assert content(wide) == before
+
+
+def content(clf):
+    return [keras.ops.convert_to_numpy(variable).tobytes() for variable in clf.weights]
 
 
 def test_a_classifier_of_tokens(clf, target, monkeypatch):
