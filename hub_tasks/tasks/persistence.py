@@ -189,7 +189,8 @@ def save(
     ]
     if clf.pooling != "family":
         beyond.append(f"pooling={clf.pooling!r}")
-    if beyond and "TextClassifier" in clf.backbone.family.keras_hub:
+    readable = weights_format == "h5" and "TextClassifier" in clf.backbone.family.keras_hub
+    if beyond and readable:
         warnings.warn(
             "Saved. hub_tasks loads this preset with equal outputs; KerasHub loads it too, but "
             f"cannot be told of {', '.join(beyond)}, so its outputs differ slightly.",

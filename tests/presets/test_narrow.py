@@ -1,5 +1,6 @@
 """Weights as int8 with scales, or as float16: what is stored, and what is read of it."""
 
+import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
@@ -56,6 +57,7 @@ def read(directory, data):
 @example(np.zeros((2, 3), "float32"), (1,))
 @example(np.array([[LARGEST, -LARGEST, 1.0]], "float32"), (1,))
 @example(np.array([[1e-45, 3e-44, 1.2e-38]], "float32"), (1,))
+@example(np.array([[1.8e-41, -3e-42]], "float32"), (1,))
 @example(np.array([[1.5e-36, -1.4e-36, 1e-38]], "float32"), (1,))
 def test_codes_are_the_nearest_and_stay_what_they_are(value, shared):
     codes, scale = quantise(value, shared)
@@ -204,6 +206,15 @@ def test_verifying_compares_every_weight(tmp_path, monkeypatch):
     with pytest.raises(PresetSaveError, match=r"the weight token_embedding/embeddings of what was"):
         presets.save(tmp_path / "p", data, VERSION, "int8", check=lambda directory: None)
     assert content(tmp_path / "p") == before
+
+
+@pytest.mark.parametrize("form", ["h5", "safetensors", "float16", "int8"])
+def test_a_warning_speaks_of_keras_hub_where_it_reads_the_file(form, clf, tmp_path):
+    clf = type(clf)(clf.backbone, preprocessor=clf.preprocessor, num_classes=2, pooling="mean")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clf.save_to_preset(tmp_path / "p", form)
+    assert any("KerasHub loads it" in str(one.message) for one in caught) == (form == "h5")
 
 
 @dataclass
