@@ -230,4 +230,5 @@ def assign(
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
     """Gives a model the weights of another one of the same configuration."""
-    assign(target.weights, values(source.weights).items())
+    numbered = dict(enumerate(target.weights))
+    assign(numbered, values(dict(enumerate(source.weights))).items())

@@ -65,7 +65,13 @@ class Weights:
     def stored_shapes(self) -> dict[str, tuple[int, ...]]:
         """Variable -> shape, of a file that has our names."""
         with self.open() as file:
-            return {n: s for n, s in file.shapes.items() if not n.startswith(self.ignored)}
+            present = file.shapes
+            scales = {scale_name(n) for n in present if self._has_codes(file, n, present)}
+            return {
+                name: shape
+                for name, shape in present.items()
+                if name not in scales and not name.startswith(self.ignored)
+            }
 
     def stored_shape(self, variable: str) -> tuple[str, tuple[int, ...] | None]:
         """What errors call the file, and the shape in it of what makes up a variable.
@@ -263,12 +269,15 @@ def model_tensors(
     config: Mapping[str, Any],
     head: bool = False,
     pooling: str = "family",
+    variables: Iterable[str] = (),
 ) -> list[Tensor]:
     """The rules of a backbone, or of a head, written out for a configuration.
 
-    There are none for a backbone whose files have our own names.
+    Of a backbone whose files have our own names, `variables` are these.
     """
-    rules = family.head if head else family.layers or ()
+    if family.layers is None and not head:
+        return [Tensor.of_own_name(name) for name in variables]
+    rules = family.head if head else family.layers
     rules += (_POOLING,) if pooling == "attention" else ()
     return [tensor for rule in rules for tensor in rule.tensors(dialect, config)]
 

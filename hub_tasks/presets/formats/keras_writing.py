@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hub_tasks.families import KERAS_HUB, Family, Tensor
+from hub_tasks.families import KERAS_HUB, Family
 from hub_tasks.presets import files as names
 from hub_tasks.presets.data import HeadData, PresetData
 from hub_tasks.presets.formats.hdf5 import write_hdf5
@@ -142,11 +142,7 @@ def _write_weights(
     for_keras_hub = not head and weights_format not in NARROW
     tensors = tensors_beside(family, config, values) if for_keras_hub else {}
     layers = {name.rpartition("/vars/")[0]: "" for name in tensors}
-    if family.layers is None and head is None:
-        wanted = [Tensor.of_own_name(name) for name in values]
-    else:
-        wanted = model_tensors(family, "keras", config, head is not None, pooling)
-    for tensor in wanted:
+    for tensor in model_tensors(family, "keras", config, head is not None, pooling, values):
         for name, array in narrowed(weights_format, tensor, values[tensor.ours]).items():
             tensors[name] = array
             if "/vars/" in name:

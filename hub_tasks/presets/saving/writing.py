@@ -132,10 +132,11 @@ def _check_data(data: PresetData, weights_format: str) -> None:
         raise PresetSaveError(f"Not saved: the vocabulary {problem}.")
 
 
-def _tensors(data: PresetData, pooling: str | None) -> list[Tensor]:
+def _tensors(data: PresetData, weights: Any, pooling: str | None) -> list[Tensor]:
     """The rules of a backbone, or of a head with its pooling."""
+    is_head = pooling is not None
     return model_tensors(
-        data.family, "keras", data.backbone, pooling is not None, pooling or "family"
+        data.family, "keras", data.backbone, is_head, pooling or "family", weights or ()
     )
 
 
@@ -143,7 +144,7 @@ def _check_weights(
     data: PresetData, weights: Any, weights_format: str, pooling: str | None = None
 ) -> None:
     """All weights of a backbone, or of a head with its pooling."""
-    missing = [t.ours for t in _tensors(data, pooling) if t.ours not in (weights or {})]
+    missing = [t.ours for t in _tensors(data, weights, pooling) if t.ours not in (weights or {})]
     if missing:
         raise PresetSaveError(
             f"Not saved: the weight {missing[0]} is missing. A model has all its weights when it "
@@ -177,7 +178,7 @@ def _compare_weights(read: PresetData, data: PresetData, weights_format: str) ->
     for part, values, pooling in filter(None, [(read.weights, data.weights, None), heads]):
         if not isinstance(part, Weights):
             continue  # KerasHub reads them
-        rules = {tensor.ours: tensor for tensor in _tensors(data, pooling)}
+        rules = {tensor.ours: tensor for tensor in _tensors(data, values, pooling)}
         for name, value in part.read({name: value.shape for name, value in values.items()}):
             expected = widened(weights_format, rules[name], values[name])
             if not np.array_equal(value, expected):
