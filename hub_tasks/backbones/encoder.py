@@ -40,6 +40,9 @@ class EncoderBackbone(Backbone):
         trainable_embedding: whether the table, or that backbone, is trained.
         bigram_buckets: rows of a second table, of a token and the next one by their hash, which
             are added to the token's vector; 0 for none.
+        word_dropout: share of the tokens whose vectors are zeros in training.
+        embedding_dropout: share of the entries of vectors that are zeros in training, the same
+            ones throughout a text.
         dtype: a Keras dtype or dtype policy; "auto" is Keras's current one.
         name, trainable: as in Keras.
         **hyper_parameters: those of `encode`.
@@ -71,6 +74,7 @@ class EncoderBackbone(Backbone):
         "max_vocabulary": 30_000,
         "min_frequency": 1,
     }
+    character_bigrams: ClassVar[int] = 50_000  # rows for pairs of characters, by default
 
     def __init_subclass__(cls, encoder: str = "", title: str = "", **kwargs: Any):
         """Registers the class.
@@ -248,6 +252,8 @@ def _embed(
     if config["bigram_buckets"]:
         bigrams = HashedBigrams(config["bigram_buckets"], x.shape[-1], name="bigrams")
         x += bigrams(token_ids, padding_mask=mask)
+    whole = keras.layers.Dropout(config["word_dropout"], noise_shape=(None, None, 1))
+    x = keras.layers.SpatialDropout1D(config["embedding_dropout"])(whole(x))
     return x * ops.cast(mask[:, :, None], x.dtype), table
 
 

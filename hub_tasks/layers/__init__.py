@@ -14,7 +14,13 @@ from hub_tasks.layers.feed_forward import ACTIVATIONS, FeedForward
 from hub_tasks.layers.initializers import random_weights, to_be_loaded
 from hub_tasks.layers.mechanisms import BLOCKS, RELATIONS
 from hub_tasks.layers.normalization import Scale, normalization
-from hub_tasks.layers.pooling import AttentionPooling, MaskedPooling, pool
+from hub_tasks.layers.pooling import (
+    AttentionPooling,
+    MaskedPooling,
+    bag_of_vectors,
+    pool,
+    pooled_beside_bag,
+)
 from hub_tasks.layers.recurrent import bidirectional
 from hub_tasks.layers.relative_bias import RelativePositionBias
 from hub_tasks.layers.rotary import RotaryLayer
@@ -40,10 +46,12 @@ __all__ = [
     "SelfAttention",
     "TransformerLayer",
     "Trigrams",
+    "bag_of_vectors",
     "bidirectional",
     "convolution",
     "normalization",
     "pool",
+    "pooled_beside_bag",
     "random_weights",
     "to_be_loaded",
 ]

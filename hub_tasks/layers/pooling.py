@@ -99,3 +99,18 @@ class MaskedPooling(keras.layers.Layer):
 def pool(kind: str, **kwargs: Any) -> keras.layers.Layer:
     """The layer for "mean", "max" or "attention"."""
     return AttentionPooling(**kwargs) if kind == "attention" else MaskedPooling(kind, **kwargs)
+
+
+def bag_of_vectors(x: Any, mask: Any, largest: bool = True) -> Any:
+    """The mean of a text's vectors and, where wanted, the largest value of each entry."""
+    kinds = ("mean", "max") if largest else ("mean",)
+    pooled = [MaskedPooling(kind)(x, padding_mask=mask) for kind in kinds]
+    return ops.concatenate(pooled, axis=-1) if largest else pooled[0]
+
+
+def pooled_beside_bag(states: Any, x: Any, mask: Any) -> Any:
+    """The bag of the vectors that an encoder made, beside that of the tokens' own.
+
+    What single words say need not pass through the encoder.
+    """
+    return ops.concatenate([bag_of_vectors(states, mask), bag_of_vectors(x, mask)], axis=-1)

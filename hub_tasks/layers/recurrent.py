@@ -9,8 +9,9 @@ from hub_tasks.layers.initializers import random_weights
 _KINDS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 
-def bidirectional(kind: str, units: int, return_sequences: bool = False) -> keras.layers.Layer:
-    """A recurrent layer that reads a text from both ends, the two outputs joined.
+def bidirectional(kind: str, units: int) -> keras.layers.Layer:
+    """A recurrent layer that reads a text from both ends, the two states of each token
+    joined.
 
     Keras takes the backend's fast kernels where a GPU has them. Call it with `mask=`.
 
@@ -20,9 +21,8 @@ def bidirectional(kind: str, units: int, return_sequences: bool = False) -> kera
     Args:
         kind: "lstm" or "gru".
         units: the size of the state of each direction.
-        return_sequences: whether there is an output at each token, and not one in all.
     """
-    layer = _KINDS[kind](units, return_sequences=return_sequences, name=kind, **_initializers())
+    layer = _KINDS[kind](units, return_sequences=True, name=kind, **_initializers())
     return keras.layers.Bidirectional(layer, name=f"bidirectional_{kind}")
 
 

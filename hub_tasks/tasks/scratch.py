@@ -16,6 +16,7 @@ from hub_tasks.tasks.word_vectors import WordVectorSource
 from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, tokenizer_class
 
 _HEAD = ("activation", "dropout", "name")
+_DROPOUT = 0.5  # of the text's vector
 
 
 class ScratchTask(ClassifyingTask):
@@ -103,8 +104,8 @@ def _build(
         )
     space = infer_labels(rows.labels, *classes)
     space.encode(rows.labels)
+    given, settings = settings, {"dropout": _DROPOUT, **encoder_defaults(encoder), **settings}
     head = {key: settings[key] for key in _HEAD if key in settings}
-    settings = {**encoder_defaults(encoder), **settings}
     config = {key: settings[key] for key in settings if key not in (*_HEAD, *made_by.text_defaults)}
     if embedding is not None:
         config["embedding"], tokenizer = _open_embedding(embedding, tokenizer, dtype)
@@ -116,6 +117,8 @@ def _build(
         texts = (text for column in rows.texts for text in column)
         tokenizer = TrainedTokenizer.train(texts, family, **text)
         config["vocabulary_size"] = tokenizer.vocabulary_size()
+        if "bigram_buckets" not in given and tokenizer.options["unit"] == "character":
+            config["bigram_buckets"] = made_by.character_bigrams
     values = vectors.read(tokenizer, config) if vectors else None
     backbone: EncoderBackbone = made_by(**config, dtype=dtype)
     if values is not None:

@@ -2,27 +2,27 @@
 
 from typing import Any
 
-import keras
-
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.layers import MaskedPooling
+from hub_tasks.layers import bag_of_vectors
 
 
 class AverageEmbeddingBackbone(EncoderBackbone, title="averaged embeddings"):
-    """The mean of the tokens' vectors: the smallest encoder, and the fastest.
+    """The mean of the tokens' vectors, and the largest of each entry beside it.
 
-    Reference: Iyyer et al., 2015, https://aclanthology.org/P15-1162.
+    The smallest encoder, and the fastest.
+
+    Reference: Iyyer et al., 2015, https://aclanthology.org/P15-1162; Shen et al., 2018,
+    https://arxiv.org/abs/1805.09843.
 
     Hyper-parameters:
-        embedding_dropout: share of the entries of tokens' vectors dropped in training.
+        largest: whether the largest values stand beside the mean.
 
     Example:
 
     >>> import hub_tasks
-    >>> hub_tasks.encoder_defaults("average_embedding")["embedding_dropout"]
-    0.3
+    >>> hub_tasks.encoder_defaults("average_embedding")["largest"]
+    True
     """
 
-    def encode(self, x: Any, mask: Any, *, embedding_dropout: float = 0.3) -> Any:
-        x = keras.layers.Dropout(embedding_dropout)(x)
-        return MaskedPooling("mean")(x, padding_mask=mask)
+    def encode(self, x: Any, mask: Any, *, largest: bool = True) -> Any:
+        return bag_of_vectors(x, mask, largest)

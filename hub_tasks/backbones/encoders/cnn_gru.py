@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.layers import MaskedPooling, bidirectional, convolution
+from hub_tasks.layers import bidirectional, convolution, pooled_beside_bag
 
 
 class CNNGRUBackbone(EncoderBackbone, encoder="cnn_gru", title="CNN and GRU"):
@@ -18,7 +17,6 @@ class CNNGRUBackbone(EncoderBackbone, encoder="cnn_gru", title="CNN and GRU"):
         filters: patterns of the convolution.
         width: how many tokens a pattern has.
         units: the size of the state of each direction.
-        embedding_dropout: share of the entries of tokens' vectors dropped in training.
 
     Example:
 
@@ -28,16 +26,8 @@ class CNNGRUBackbone(EncoderBackbone, encoder="cnn_gru", title="CNN and GRU"):
     """
 
     def encode(
-        self,
-        x: Any,
-        mask: Any,
-        *,
-        filters: int = 128,
-        width: int = 3,
-        units: int = 128,
-        embedding_dropout: float = 0.3,
+        self, x: Any, mask: Any, *, filters: int = 128, width: int = 3, units: int = 64
     ) -> Any:
-        x = keras.layers.Dropout(embedding_dropout)(x)
-        x = convolution(filters, width)(x) * ops.cast(mask[:, :, None], x.dtype)
-        x = bidirectional("gru", units, return_sequences=True)(x, mask=mask)
-        return MaskedPooling("max")(x, padding_mask=mask)
+        phrases = convolution(filters, width)(x) * ops.cast(mask[:, :, None], x.dtype)
+        states = bidirectional("gru", units)(phrases, mask=mask)
+        return pooled_beside_bag(states, x, mask)

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import keras
-
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.layers import MaskedPooling
+from hub_tasks.layers import bag_of_vectors
 
 
 class FastNgramBackbone(EncoderBackbone, title="n-grams in the manner of fastText"):
@@ -15,9 +13,6 @@ class FastNgramBackbone(EncoderBackbone, title="n-grams in the manner of fastTex
 
     References: Joulin et al., 2016, https://arxiv.org/abs/1607.01759; Bojanowski et al., 2016,
     https://arxiv.org/abs/1607.04606.
-
-    Hyper-parameters:
-        embedding_dropout: share of the entries of vectors dropped in training.
 
     Example:
 
@@ -32,7 +27,7 @@ class FastNgramBackbone(EncoderBackbone, title="n-grams in the manner of fastTex
         "character_ngrams": (3, 5),
         "buckets": 50_000,
     }
+    character_bigrams = 0  # they are among the n-grams
 
-    def encode(self, x: Any, mask: Any, *, embedding_dropout: float = 0.3) -> Any:
-        x = keras.layers.Dropout(embedding_dropout)(x)
-        return MaskedPooling("mean")(x, padding_mask=mask)
+    def encode(self, x: Any, mask: Any) -> Any:
+        return bag_of_vectors(x, mask, largest=False)
