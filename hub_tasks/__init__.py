@@ -72,6 +72,7 @@ __all__ = [
     "XLMRobertaTokenizer",
     "__version__",
     "callbacks",
+    "distill_vectors",
     "encoder_defaults",
     "list_presets",
     "save_to_transformers",

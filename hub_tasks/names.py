@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from hub_tasks.presets import list_presets
     from hub_tasks.presets.publishing import upload_preset, write_model_card
     from hub_tasks.presets.sources.offline import set_offline
+    from hub_tasks.training import distill_vectors
 else:
     __getattr__, __dir__ = on_first_use(
         __name__,
@@ -79,5 +80,6 @@ else:
             "hub_tasks.presets": ["list_presets"],
             "hub_tasks.presets.publishing": ["upload_preset", "write_model_card"],
             "hub_tasks.presets.sources.offline": ["set_offline"],
+            "hub_tasks.training": ["distill_vectors"],
         },
     )

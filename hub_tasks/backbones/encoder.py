@@ -5,11 +5,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
 import keras
+import numpy as np
 from keras import ops
 
+from hub_tasks import presets
 from hub_tasks.backbones.backbone import BACKBONES, Backbone
 from hub_tasks.backbones.recipe import FROM_SCRATCH
 from hub_tasks.errors import DataError, PresetFormatError, received
@@ -68,6 +71,7 @@ class EncoderBackbone(Backbone):
     """
 
     recipe = FROM_SCRATCH
+    preprocessor: Any = None  # that of an encoder which is saved with its tokenizer
     text_defaults: ClassVar[Mapping[str, Any]] = {
         "unit": "auto",
         "lowercase": True,
@@ -136,6 +140,13 @@ class EncoderBackbone(Backbone):
             `(batch, dim)`.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `encode`.")
+
+    def to_data(self, weights: Mapping[str, np.ndarray] | None = None) -> presets.PresetData:
+        data = super().to_data(weights)
+        if self.preprocessor is None:
+            return data
+        parts = self.preprocessor.to_data()
+        return replace(data, tokenizer=parts.tokenizer, preprocessor=parts.preprocessor)
 
     def named_weights(self) -> dict[str, Any]:
         """Variables by their paths, with Keras's counters begun anew for each model."""

@@ -1,6 +1,11 @@
 """How an encoder is trained where `compile` and `fit` are not told otherwise."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from typing import Self
+
+_FEW, _MANY = 1_000, 20_000  # rows
+_LEAST_STEPS = 200  # of training without a better model before it ends
 
 
 @dataclass(frozen=True)
@@ -9,12 +14,14 @@ class Recipe:
 
     Args:
         epochs: the most passes over the data.
-        batch_size: rows of a training step, and by default of prediction.
-        predict_batch_size: rows of a step of prediction.
+        batch_size: rows of a training step.
+        predict_batch_size: rows of a step of prediction and evaluation.
         validation_split: share of the rows that is held out, as many of each class.
         patience: after how many epochs without a lower loss on the rows held out training
-            ends; the weights of the best epoch are kept.
+            ends; the weights of the best epoch are kept. 0 for never.
         learning_rate: the highest; None for one that suits the size of the encoder.
+        embedding_rate: how many times that rate tables of embeddings are trained with.
+        weight_decay: share of a weight that a step takes away, times the learning rate.
     """
 
     epochs: int = 1
@@ -23,14 +30,36 @@ class Recipe:
     validation_split: float = 0.0
     patience: int = 0
     learning_rate: float | None = None
+    embedding_rate: float = 1.0
+    weight_decay: float = 0.01
+
+    def for_rows(self, rows: int) -> Self:
+        """The recipe for so many rows of training data."""
+        return self
+
+
+class ScratchRecipe(Recipe):
+    """Small steps on few rows, large ones and fewer passes on many."""
+
+    def for_rows(self, rows: int) -> Self:
+        if rows < _FEW:
+            sized = replace(self, batch_size=self.batch_size // 2, epochs=2 * self.epochs)
+        elif rows < _MANY:
+            sized = self
+        else:
+            sized = replace(self, batch_size=4 * self.batch_size, epochs=self.epochs // 3)
+        epochs = math.ceil(_LEAST_STEPS * sized.batch_size / max(rows, 1))
+        return replace(sized, patience=max(self.patience, epochs))
 
 
 FINE_TUNING = Recipe()
-FROM_SCRATCH = Recipe(
+FROM_SCRATCH = ScratchRecipe(
     epochs=30,
     batch_size=32,
     predict_batch_size=1024,
     validation_split=0.1,
     patience=3,
-    learning_rate=2e-3,
+    learning_rate=1e-3,
+    embedding_rate=4.0,
+    weight_decay=0.0,
 )

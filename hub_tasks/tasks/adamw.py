@@ -7,7 +7,7 @@ import keras
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
 class AdamW(keras.optimizers.AdamW):
-    """Keras's AdamW, with the same arguments and the same result.
+    """Keras's AdamW, with the same arguments and the same result, and a rate for embeddings.
 
     XLA makes one pass of the update by itself. On PyTorch Keras updates with one kernel for
     each operation, and with batches of short texts that takes longer than the gradients; on
@@ -15,12 +15,28 @@ class AdamW(keras.optimizers.AdamW):
 
     Reference: Loshchilov and Hutter, 2017, https://arxiv.org/abs/1711.05101.
 
+    Args:
+        *args, **kwargs: as in `keras.optimizers.AdamW`.
+        embedding_rate: how many times the learning rate tables of embeddings are trained with,
+            of whose rows most are not in a batch.
+
     Example:
 
     >>> from hub_tasks.tasks.adamw import AdamW
     >>> AdamW(1e-4, weight_decay=0.01, global_clipnorm=1.0).global_clipnorm
     1.0
     """
+
+    def __init__(self, *args: Any, embedding_rate: float = 1.0, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.embedding_rate = embedding_rate
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Keras's hook for the update of one variable."""
+        super().update_step(gradient, variable, learning_rate * self._rate(variable))
+
+    def _rate(self, variable: Any) -> float:
+        return self.embedding_rate if variable.path.endswith("embeddings") else 1.0
 
     @property
     def learning_rate(self) -> Any:
@@ -43,19 +59,29 @@ class AdamW(keras.optimizers.AdamW):
         if not self._fits(values + grads) or not all(v.is_contiguous() for v in values):
             super()._backend_update_step(grads, trainable_variables, learning_rate)
             return
+        rates = [self._rate(variable) for variable in trainable_variables]
+        for rate in set(rates):
+            chosen = [i for i, other in enumerate(rates) if other == rate]
+            self._update_fused(
+                [grads[i] for i in chosen],
+                [trainable_variables[i] for i in chosen],
+                float(learning_rate) * rate,
+            )
+
+    def _update_fused(self, grads: list[Any], variables: list[Any], learning_rate: float) -> None:
         import torch
 
-        indices = [self._get_variable_index(variable) for variable in trainable_variables]
+        indices = [self._get_variable_index(variable) for variable in variables]
         step = int(self.iterations) + 1
         with torch.no_grad():
             torch._fused_adamw_(
-                values,
+                [variable.value for variable in variables],
                 [grad.contiguous() for grad in grads],
                 [self._momentums[i].value for i in indices],
                 [self._velocities[i].value for i in indices],
                 [],
                 [torch.tensor(float(step)) for _ in indices],
-                lr=float(learning_rate),
+                lr=learning_rate,
                 beta1=self.beta_1,
                 beta2=self.beta_2,
                 weight_decay=0.0,  # applied before, to some of the variables
@@ -64,6 +90,9 @@ class AdamW(keras.optimizers.AdamW):
                 amsgrad=False,
                 maximize=False,
             )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "embedding_rate": self.embedding_rate}
 
     def _clip_gradients(self, grads: list[Any]) -> list[Any]:
         """Keras's hook for clipping; by the global norm it is done in place."""

@@ -45,7 +45,12 @@ class AutoCompiledTask(Task):
         if self._auto["optimizer"]:
             variable_dtype = self.backbone.dtype_policy.variable_dtype
             rate = self.recipe.learning_rate or recipes.peak_learning_rate(self._hidden_dim)
-            optimizer = recipes.auto_optimizer(rate, variable_dtype)
+            optimizer = recipes.auto_optimizer(
+                rate,
+                variable_dtype,
+                weight_decay=self.recipe.weight_decay,
+                embedding_rate=self.recipe.embedding_rate,
+            )
         if self._auto["loss"]:
             loss = recipes.auto_loss(self.problem_type, self.activation)
         if _is_auto(metrics):

@@ -61,12 +61,20 @@ def peak_learning_rate(hidden_dim: int) -> float:
     return min(2e-4 * (384 / hidden_dim) ** 2, 1e-3)
 
 
-def auto_optimizer(learning_rate: float, variable_dtype: str) -> keras.optimizers.Optimizer:
-    """AdamW with weight decay on kernels alone and gradients clipped to norm 1."""
+def auto_optimizer(
+    learning_rate: float, variable_dtype: str, **options: Any
+) -> keras.optimizers.Optimizer:
+    """AdamW with weight decay on kernels alone and gradients clipped to norm 1.
+
+    Args:
+        learning_rate: the highest.
+        variable_dtype: of the weights.
+        **options: further arguments of the optimizer.
+    """
     # Keras cannot clip TensorFlow's sparse gradients of variables in half precision.
     clipnorm = 1.0 if variable_dtype in ("float32", "float64") else None
     schedule = WarmupLinearDecay(learning_rate)
-    optimizer = AdamW(schedule, weight_decay=0.01, global_clipnorm=clipnorm)
+    optimizer = AdamW(schedule, global_clipnorm=clipnorm, **options)
     for name in ("start", "steps", "warmup"):
         setattr(schedule, name, optimizer.add_variable((), dtype="int32", name=f"schedule_{name}"))
     none = keras.initializers.Constant(-1.0)

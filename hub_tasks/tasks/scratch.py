@@ -10,7 +10,7 @@ from hub_tasks.data import Rows, infer_labels, open_data
 from hub_tasks.errors import DataError, PresetFormatError, received
 from hub_tasks.families import ENCODERS
 from hub_tasks.registry import close_matches
-from hub_tasks.tasks.classifying import ClassifyingTask
+from hub_tasks.tasks.distilling import DistillingTask
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
 from hub_tasks.tasks.word_vectors import WordVectorSource
 from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, tokenizer_class
@@ -19,7 +19,7 @@ _HEAD = ("activation", "dropout", "name")
 _DROPOUT = 0.5  # of the text's vector
 
 
-class ScratchTask(ClassifyingTask):
+class ScratchTask(DistillingTask):
     """A classifier that can be built for the texts at hand, without a preset."""
 
     @classmethod

@@ -4,11 +4,13 @@ import contextlib
 import math
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import keras
 
+from hub_tasks.backbones import Recipe
 from hub_tasks.data import (
     Rows,
     RunReport,
@@ -61,10 +63,11 @@ class Task(InferenceTask):
                 `(texts, labels)`.
             y: label names or ids; lists of them, or an indicator matrix, for several per
                 text; numbers for regression.
-            batch_size: rows of a step; by default 32.
+            batch_size: rows of a step; by default 32, and for an encoder from scratch 16 to
+                128, the more rows the more.
             epochs: passes over the data; by default 1. An encoder from scratch is trained for
-                at most 30, until it gets no better on the rows held out, and the weights of the
-                best epoch are kept.
+                at most 10 to 60, the fewer rows the more, until it gets no better on the rows
+                held out, and the weights of the best epoch are kept.
             validation_split: share of the rows, the last ones, that is held out; by default
                 none. For an encoder from scratch it is a tenth unless there is
                 `validation_data`, taken at random with as many of each class.
@@ -75,32 +78,30 @@ class Task(InferenceTask):
             DataError: before the first step where the data is in memory.
             TrainingError: after a step whose loss is not finite.
         """
-        size, report, read = batch_size or self.recipe.batch_size, RunReport(), []
-        rows = validation_batch_size or batch_size or self.recipe.predict_batch_size
+        report, read = RunReport(), []
         watch = TrainingStopwatch(lambda: self._warn_of_truncation(report))
+        rows = validation_batch_size or batch_size or self.recipe.predict_batch_size
         if self.preprocessor is None:
-            data = self._tokenised_training(
-                x, y, sample_weight, class_weight, validation_data, validation_batch_size
-            )
-            split = validation_split or 0.0
-            data |= dict(batch_size=batch_size, validation_split=split, shuffle=shuffle)
-            epochs = self._epochs(epochs, False)
-            steps = steps_per_epoch or _steps_of_arrays(x, size)
+            held = validation_split or 0.0, validation_data, validation_batch_size
+            data = self._tokenised_training(x, y, sample_weight, class_weight, *held)
+            data |= dict(batch_size=batch_size, shuffle=shuffle)
+            epochs = 1 if epochs is None else epochs
+            steps = steps_per_epoch or _steps_of_arrays(x, batch_size or self.recipe.batch_size)
         else:
-            train, held_out = self._open_training(
-                x, y, sample_weight, validation_split, validation_data, size, rows
-            )
-            order = "shuffled" if shuffle else "given"
-            batches = self._reader("fit", size, report).labelled(train, class_weight, order)
+            sizes = batch_size or self.recipe.batch_size, rows
+            inputs = x, y, sample_weight, validation_split, validation_data
+            train, held_out = self._open_training(*inputs, *sizes)
+            recipe = self._recipe_for(train)
+            reader = self._reader("fit", batch_size or recipe.batch_size, report)
+            batches = reader.labelled(train, class_weight, "shuffled" if shuffle else "given")
             read.append(batches)
             self._warn_of_doubts(train, batches)
-            epochs = self._epochs(epochs, batches.restartable)
-            passes = epochs - initial_epoch
-            data = {"x": feed(batches, passes, steps_per_epoch), "shuffle": False}
+            epochs = recipe.epochs if epochs is None else epochs
+            data = {"x": feed(batches, epochs - initial_epoch, steps_per_epoch), "shuffle": False}
             if held_out is not None:
                 read.append(self._validation(held_out, batches, rows))
-                data["validation_data"] = feed(read[-1], passes, validation_steps)
-                callbacks = self._stopping_early(callbacks)
+                data["validation_data"] = feed(read[-1], epochs - initial_epoch, validation_steps)
+                callbacks = _stopping_early(callbacks, recipe.patience)
             steps = steps_per_epoch or batches.num_batches
         held = partial(held_out_batches, self, read, data, rows, validation_steps)
         callbacks = show_validation(callbacks, held)
@@ -148,26 +149,15 @@ class Task(InferenceTask):
         with _reading(batches), self._reporting(report, watch):
             return super().evaluate(feed(batches, 1, steps), **rest)
 
-    def _epochs(self, epochs: int | None, restartable: bool) -> int:
-        default = self.recipe.epochs if restartable else 1
-        return default if epochs is None else epochs
+    def _recipe_for(self, train: Rows | Source) -> Recipe:
+        if isinstance(train, Rows):
+            return self.recipe.for_rows(len(train))
+        return self.recipe if train.restartable else replace(self.recipe, epochs=1)
 
     def _validation(self, held_out: Rows | Source, batches: Any, batch_size: int) -> Any:
         validation = self._reader("evaluate", batch_size, RunReport()).labelled(held_out)
         self._warn_of_absent_classes(batches, validation)
         return validation
-
-    def _stopping_early(self, callbacks: Any) -> Any:
-        """Callbacks with the recipe's before them, unless they stop early themselves."""
-        given = watched(callbacks)
-        if not self.recipe.patience or any(
-            isinstance(callback, keras.callbacks.EarlyStopping) for callback in given
-        ):
-            return callbacks
-        stop = keras.callbacks.EarlyStopping(
-            patience=self.recipe.patience, restore_best_weights=True
-        )
-        return [stop, *given]
 
     def _adapt_to_labels(self, labels: Any) -> None:
         """Called with all labels before training on data in memory."""
@@ -210,7 +200,14 @@ class Task(InferenceTask):
         return train, held if validation is None else held_out
 
     def _tokenised_training(
-        self, x: Any, y: Any, weights: Any, class_weight: Any, validation: Any, size: int | None
+        self,
+        x: Any,
+        y: Any,
+        weights: Any,
+        class_weight: Any,
+        split: float,
+        validation: Any,
+        size: int | None,
     ) -> dict[str, Any]:
         """What Keras's `fit` is told of data that is already tokenised."""
         by_class = None
@@ -226,6 +223,7 @@ class Task(InferenceTask):
             "y": y,
             "sample_weight": weights,
             "class_weight": by_class,
+            "validation_split": split,
             "validation_data": validation,
             "validation_batch_size": size,
         }
@@ -267,3 +265,12 @@ def _steps_of_arrays(x: Any, batch_size: int) -> int | None:
     if not isinstance(x, dict) or not x:
         return None
     return math.ceil(len(next(iter(x.values()))) / batch_size)
+
+
+def _stopping_early(callbacks: Any, patience: int) -> Any:
+    """Callbacks with a recipe's before them, unless they stop early themselves."""
+    given = watched(callbacks)
+    if not patience or any(isinstance(c, keras.callbacks.EarlyStopping) for c in given):
+        return callbacks
+    stop = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
+    return [stop, *given]
