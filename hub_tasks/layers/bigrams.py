@@ -37,7 +37,11 @@ class HashedBigrams(keras.layers.Layer):
         super().__init__(**kwargs)
         self.buckets, self.dim = buckets, dim
         self.table = keras.layers.Embedding(
-            buckets, dim, embeddings_initializer=random_weights("uniform"), name="table"
+            # From zero: a pair that training does not show must not say anything at random.
+            buckets,
+            dim,
+            embeddings_initializer=random_weights("zeros"),
+            name="table",
         )
 
     def build(self, input_shape):
