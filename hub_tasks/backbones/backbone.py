@@ -13,6 +13,7 @@ import numpy as np
 from hub_tasks import presets
 from hub_tasks.backbones.recipe import FINE_TUNING, Recipe
 from hub_tasks.errors import (
+    DataError,
     PresetFormatError,
     PresetNotFoundError,
     PresetSaveError,
@@ -154,6 +155,22 @@ class Backbone(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Backbone":
         return cls(**config)
+
+
+def defined_before(cls: type, name: str, prefix: str) -> bool:
+    """Whether the class takes the place of one that was defined before it, as in a notebook."""
+    for known in BACKBONES.values():
+        family = known.family
+        if family is None or (family.name != name and family.prefix != prefix):
+            continue
+        if (known.__module__, known.__qualname__) == (cls.__module__, cls.__qualname__):
+            return True
+        raise DataError(
+            f"The name {name!r} belongs to {known.__module__}.{known.__qualname__}, and presets "
+            f"are known by it. Call the class something else. "
+            f"{received(module=cls.__module__, name=cls.__qualname__)}"
+        )
+    return False
 
 
 def draw(variables: Iterable[Any]) -> None:

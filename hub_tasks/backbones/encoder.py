@@ -12,12 +12,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from hub_tasks import presets
-from hub_tasks.backbones.backbone import BACKBONES, Backbone
+from hub_tasks.backbones.backbone import BACKBONES, Backbone, defined_before
 from hub_tasks.backbones.recipe import FROM_SCRATCH
-from hub_tasks.errors import DataError, PresetFormatError, received
+from hub_tasks.errors import DataError, HubTasksError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, FLAG, Field, encoder_family
 from hub_tasks.layers import HashedBigrams, random_weights
+from hub_tasks.presets import PresetData
 from hub_tasks.presets.schema import own_value
 from hub_tasks.registry import close_matches
 
@@ -30,9 +30,10 @@ class EncoderBackbone(Backbone):
 
     A subclass defines `encode`, which maps the vectors of a text's tokens to one vector with
     Keras layers, as for a functional model. The keyword arguments of `encode` are the
-    hyper-parameters; their defaults say which values are accepted: a whole number, a number,
-    a flag, a tuple of whole numbers, or one of the strings of a `typing.Literal`. A subclass
-    is known by its name in `TextClassifier.from_scratch` and in presets once it is defined.
+    hyper-parameters; their defaults say which values are accepted: a whole number (from 1, or
+    from a smaller default), a number, a flag, a tuple of whole numbers, or one of the strings of
+    a `typing.Literal`. A subclass is known by its name in `TextClassifier.from_scratch` and in
+    presets once it is defined.
 
     Args:
         vocabulary_size: rows of the table of embeddings.
@@ -86,12 +87,14 @@ class EncoderBackbone(Backbone):
         Args:
             encoder: its name; by default that of the class in lower case with underscores.
             title: what people call it.
+
+        Raises:
+            DataError: another class has the name; one that is defined anew takes its own place.
         """
         super().__init_subclass__(**kwargs)
         prefix = cls.__name__.removesuffix("Backbone")
         name = encoder or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", prefix).lower()
-        known = BACKBONES.get(name)
-        again = known is not None and known.__qualname__ == cls.__qualname__
+        again = defined_before(cls, name, prefix)
         fields = tuple(_field(cls, parameter) for parameter in _hyper_parameters(cls))
         cls.family = encoder_family(name, prefix, title or prefix, fields)
         ENCODERS.register(name, cls.family, replace=again)
@@ -123,7 +126,7 @@ class EncoderBackbone(Backbone):
             x, table = _embed(inputs, embedding, config)
             table.trainable = config["trainable_embedding"]
             mask = ops.cast(inputs["padding_mask"], "bool")
-            outputs = {"pooled_output": self.encode(x, mask, **hyper_parameters)}
+            outputs = {"pooled_output": self._encoded(x, mask, hyper_parameters)}
         super().__init__(inputs, outputs, name=name, trainable=trainable)
         self.dtype_policy = policy
         self.config = config
@@ -141,12 +144,31 @@ class EncoderBackbone(Backbone):
         """
         raise NotImplementedError(f"{type(self).__name__} must define `encode`.")
 
-    def to_data(self, weights: Mapping[str, np.ndarray] | None = None) -> presets.PresetData:
+    def to_data(self, weights: Mapping[str, np.ndarray] | None = None) -> PresetData:
         data = super().to_data(weights)
         if self.preprocessor is None:
             return data
         parts = self.preprocessor.to_data()
         return replace(data, tokenizer=parts.tokenizer, preprocessor=parts.preprocessor)
+
+    def _encoded(self, x: Any, mask: Any, hyper_parameters: Mapping[str, Any]) -> Any:
+        try:
+            return self.encode(x, mask, **hyper_parameters)
+        except HubTasksError:
+            raise
+        except (TypeError, ValueError) as error:  # what Keras says of values that no layer takes
+            raise DataError(
+                f"{type(self).__name__} cannot be built: {error} {received(**hyper_parameters)}"
+            ) from error
+
+    @classmethod
+    def from_data(cls, data: PresetData, *arguments: Any, **options: Any) -> Backbone:
+        """As `Backbone.from_data`; values that no layer takes are an error of the preset."""
+        try:
+            return super().from_data(data, *arguments, **options)
+        except DataError as error:
+            source = data.source and data.source.handle
+            raise PresetFormatError(f"config.json of preset {source}: {error}") from None
 
     def named_weights(self) -> dict[str, Any]:
         """Variables by their paths, with Keras's counters begun anew for each model."""
@@ -207,6 +229,7 @@ def complete(cls: type[EncoderBackbone], config: Mapping[str, Any]) -> dict[str,
             f"{received(**{unknown[0]: config[unknown[0]]})}"
         )
     whole = cls.family.complete(config)
+    whole = {n: v.item() if isinstance(v, np.generic) else v for n, v in whole.items()}
     try:
         return {
             name: own_value(field, whole[name], cls.__name__, name)
@@ -230,7 +253,7 @@ def _field(cls: type, parameter: inspect.Parameter) -> Field:
     if isinstance(default, bool):
         return Field(name, "", default=default, choices=FLAG)
     if isinstance(default, int):
-        return Field(name, "", 0, _LARGEST, default=default)
+        return Field(name, "", min(default, 1), _LARGEST, default=default)
     if isinstance(default, float):
         return Field(name, "", 0.0, float(_LARGEST), default=default)
     if isinstance(default, tuple) and all(isinstance(value, int) for value in default):
