@@ -1,26 +1,31 @@
 """Tokenizers whose vocabulary comes from the texts at hand."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+import string
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import islice
+from typing import Any
 
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
-from hub_tasks.errors import DataError, received
+from hub_tasks.errors import DataError, PresetFormatError, received
 from hub_tasks.families import Family
 from hub_tasks.presets import AddedToken
-from hub_tasks.presets.schema import UNITS
+from hub_tasks.presets.formats.trained_tokenizers import check_options
+from hub_tasks.presets.schema import UNITS, check_integer
 from hub_tasks.tokenizers.ngrams import Ngrams
 from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
 
 BEFORE_TOKEN = "\ufdd0"  # a noncharacter, which no text holds
 _SAMPLE = 1_000  # texts by which their script is judged
 _LONGEST_WORD = 100  # characters
+_LARGEST_VOCABULARY = 4_000_000
 # Scripts that put no space between words: Thai, Lao, Burmese, Khmer, kana, Han.
 _WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _LETTER = re.compile(r"[^\W\d_]")
-_WORD = re.compile(r"\w+|[^\w\s]")
 _CHARACTER = re.compile(r"\S")
 
 
@@ -102,18 +107,20 @@ class TrainedTokenizer(Tokenizer):
             **ngrams: `word_ngrams`, `character_ngrams` and `buckets` of the class.
 
         Raises:
-            DataError: the texts hold no token.
+            DataError: the texts hold no token, or an argument is of another type or range.
         """
         texts = list(texts)
         unit = unit_for(texts) if unit == "auto" else unit
+        _check(family, unit, lowercase, max_vocabulary, min_frequency, ngrams)
         texts = _of_unit(unit, texts)
         special = list(family.special_tokens.values())
         rust = _untrained(unit, lowercase, family.special_tokens["unknown"], {})
         kind = trainers.WordPieceTrainer if unit == "subword" else trainers.WordLevelTrainer
+        first = [*special, *(_continuing(texts, rust) if unit == "subword" else [])]
         trainer = kind(
-            vocab_size=max(max_vocabulary, len(special)),
+            vocab_size=max_vocabulary,
             min_frequency=min_frequency,
-            special_tokens=special,
+            special_tokens=first,
             show_progress=False,
         )
         rust.train_from_iterator(texts, trainer)
@@ -135,10 +142,8 @@ class TrainedTokenizer(Tokenizer):
         texts = _of_unit(self.options["unit"], texts)
         if self._ngrams is None:
             return super().tokenize(texts)
-        split = _splitter(self.options["unit"])
-        if self.options["lowercase"]:
-            texts = [text.lower() for text in texts]
-        return [self._ngrams(split(text)) for text in texts]
+        split, normalized = _splitter(self.options["unit"]), self.rust.normalizer.normalize_str
+        return [self._ngrams(split(normalized(text))) for text in texts]
 
 
 def joined(tokens: Sequence[str]) -> str:
@@ -155,6 +160,24 @@ def unit_for(texts: Sequence[str]) -> str:
     letters = sum(len(_LETTER.findall(text)) for text in sample)
     without = sum(len(_WITHOUT_SPACES.findall(text)) for text in sample)
     return "character" if 2 * without > letters else "word"
+
+
+def _check(
+    family: Family,
+    unit: Any,
+    lowercase: Any,
+    max_vocabulary: Any,
+    min_frequency: Any,
+    ngrams: Mapping[str, Any],
+) -> None:
+    where, least = "The vocabulary", len(family.special_tokens) + 1
+    options = {"word_ngrams": 1, "character_ngrams": (0, 0), "buckets": 0, **ngrams}
+    try:
+        check_options({**options, "unit": unit, "lowercase": lowercase}, where, "")
+        check_integer(max_vocabulary, where, "max_vocabulary", least, _LARGEST_VOCABULARY)
+        check_integer(min_frequency, where, "min_frequency", 0, 2**31)
+    except PresetFormatError as error:
+        raise DataError(str(error)) from None
 
 
 def _untrained(
@@ -195,15 +218,35 @@ def _of_unit(unit: str, texts: list[str]) -> list[str]:
     ]
 
 
+def _continuing(texts: list[str], rust: tokenizers.Tokenizer) -> list[str]:
+    """All pieces of one character within a word, in one order.
+
+    The library numbers them as they come out of a hash table, another order in each run, and
+    of pieces that are equally frequent takes those of the lower numbers.
+    """
+    words: set[str] = set()
+    for text in texts:
+        words.update(_splitter("word")(rust.normalizer.normalize_str(text)))
+    return sorted({"##" + character for word in words for character in word[1:]})
+
+
 def _splitter(unit: str) -> Callable[[str], list[str]]:
     if unit == "token":
         return lambda text: text.split(BEFORE_TOKEN)[1:]
-    return (_CHARACTER if unit == "character" else _WORD).findall
+    return _CHARACTER.findall if unit == "character" else _word_pattern().findall
+
+
+@cache
+def _word_pattern() -> re.Pattern[str]:
+    """Words and punctuation marks of a normalised text, as `BertPreTokenizer` splits it."""
+    marks = [c for c in map(chr, range(0x20000)) if unicodedata.category(c)[0] == "P"]
+    mark = re.escape("".join(sorted({*marks, *string.punctuation})))
+    return re.compile(rf"[^\s{mark}]+|[{mark}]")
 
 
 def _can_be_saved(token: str) -> bool:
     """Vocabulary files have one token a line."""
-    return bool(token.strip()) and token.splitlines() == [token]
+    return bool(token.strip()) and token.splitlines() == [token] and "\0" not in token
 
 
 TOKENIZERS.register("trained", TrainedTokenizer)

@@ -3,6 +3,7 @@
 The entries of `/config` are the options of `hub_tasks.tokenizers.TrainedTokenizer`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, received
@@ -24,26 +25,37 @@ def read_trained(
 ) -> TokenizerData:
     """The tokenizer that `config`, from the file `where`, describes."""
     check_keys(config, where, "/config", (*LAYER, *OPTIONS), OPTIONS)
-    options: dict[str, Any] = {
-        "unit": check_choice(config["unit"], where, "/config/unit", UNITS),
-        "lowercase": check_flag(config["lowercase"], where, "/config/lowercase"),
-        "special_tokens_in_strings": False,
-        "added_tokens": (),
-    }
-    limits = {"word_ngrams": (1, _MAX_NGRAM), "buckets": (0, _MAX_BUCKETS)}
-    for key, (low, high) in limits.items():
-        options[key] = check_integer(config[key], where, f"/config/{key}", low, high)
+    options = check_options(config, where, "/config/")
+    options |= {"special_tokens_in_strings": False, "added_tokens": ()}
+    return TokenizerData(read_vocabulary(files, names.VOCABULARY), options)
+
+
+def check_options(config: Mapping[str, Any], where: str, pointer: str) -> dict[str, Any]:
+    """The entries of `OPTIONS`, each of its type and within its range."""
     sizes = config["character_ngrams"]
-    if not isinstance(sizes, list) or len(sizes) != 2:
+    if not isinstance(sizes, list | tuple) or len(sizes) != 2:
         raise PresetFormatError(
-            f"{where}: /config/character_ngrams must be a list of two sizes. "
+            f"{where}: {pointer}character_ngrams must be two sizes. "
             f"{received(character_ngrams=sizes)}"
         )
-    options["character_ngrams"] = tuple(
-        check_integer(size, where, f"/config/character_ngrams/{i}", 0, _MAX_NGRAM)
+    shortest, longest = (
+        check_integer(size, where, f"{pointer}character_ngrams/{i}", 0, _MAX_NGRAM)
         for i, size in enumerate(sizes)
     )
-    return TokenizerData(read_vocabulary(files, names.VOCABULARY), options)
+    if shortest > longest or (longest and not shortest):
+        raise PresetFormatError(
+            f"{where}: {pointer}character_ngrams must be the shortest and the longest n-gram, from "
+            f"1 character, or (0, 0) for none. {received(character_ngrams=sizes)}"
+        )
+    return {
+        "unit": check_choice(config["unit"], where, f"{pointer}unit", UNITS),
+        "lowercase": check_flag(config["lowercase"], where, f"{pointer}lowercase"),
+        "word_ngrams": check_integer(
+            config["word_ngrams"], where, f"{pointer}word_ngrams", 1, _MAX_NGRAM
+        ),
+        "character_ngrams": (shortest, longest),
+        "buckets": check_integer(config["buckets"], where, f"{pointer}buckets", 0, _MAX_BUCKETS),
+    }
 
 
 def write_trained(
