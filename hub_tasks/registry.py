@@ -47,7 +47,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return entry
 
     def __getitem__(self, name: str) -> Entry:
-        if name not in self._entries:
+        if not isinstance(name, str) or name not in self._entries:
             known = list(self._entries)
             raise self.error(
                 f"Unknown {self.kind}. Known: {', '.join(known)}."

@@ -36,7 +36,13 @@ def infer_labels(
     if problem_type is None:
         problem_type = _problem_type(labels)
     if problem_type == _NUMBERS:
-        width = np.asarray(labels, "float32").reshape(len(labels), -1).shape[1]
+        try:
+            width = np.asarray(labels, "float32").reshape(len(labels), -1).shape[1]
+        except (TypeError, ValueError):
+            raise DataError(
+                "The labels of a regression are numbers, or rows of as many numbers each. "
+                f"{received(labels=labels)}"
+            ) from None
         return LabelSpace(names or [f"LABEL_{i}" for i in range(width)], problem_type)
     found = _names(labels, problem_type) if names is None else list(names)
     least = 2 if problem_type == _SINGLE else 1
@@ -67,8 +73,12 @@ def _names(labels: Any, problem_type: str) -> list[str]:
     distinct = set(values)
     if all(isinstance(value, str) for value in distinct):
         return sorted(distinct)
-    if not all(isinstance(v, int | np.integer) or float(v).is_integer() for v in distinct):
-        raise DataError(f"Labels are names or ids. {received(labels=labels)}")
+    for value in distinct:
+        if not isinstance(value, int | float | np.number) or not float(value).is_integer():
+            raise DataError(
+                "Labels are names, all of them strings, or ids, all of them whole numbers. "
+                f"{received(label=value)}"
+            )
     ids = sorted(int(value) for value in distinct)
     if ids != list(range(len(ids))):
         raise DataError(

@@ -72,6 +72,11 @@ class ScratchTask(DistillingTask):
         >>> clf.classify("fine").label
         'good'
         """
+        if cls.family is not None:
+            raise DataError(
+                f"{cls.__name__} is a classifier of the {cls.family.title} family, which is not made "
+                "from scratch; call `TextClassifier.from_scratch`."
+            )
         settings = {**(hyper_parameters or {}), **overrides}
         vectors = word_vectors and WordVectorSource(
             word_vectors, trainable_vectors, overrides.get("embedding_dim")
@@ -105,8 +110,9 @@ def _build(
     space = infer_labels(rows.labels, *classes)
     space.encode(rows.labels)
     given, settings = settings, {"dropout": _DROPOUT, **encoder_defaults(encoder), **settings}
-    head = {key: settings[key] for key in _HEAD if key in settings}
-    config = {key: settings[key] for key in settings if key not in (*_HEAD, *made_by.text_defaults)}
+    own = encoder_defaults(encoder)  # its `dropout`, where it has one, is not the head's
+    head = {key: settings[key] for key in _HEAD if key in settings and key not in own}
+    config = {k: v for k, v in settings.items() if k in own and k not in made_by.text_defaults}
     if embedding is not None:
         config["embedding"], tokenizer = _open_embedding(embedding, tokenizer, dtype)
         config["max_sequence_length"] = min(
@@ -135,7 +141,7 @@ def _build(
 
 def _check(encoder: str, given: Mapping[str, Any], embedding: Any, vectors: Any) -> None:
     """Refuses settings that the encoder does not have, or that would mean nothing."""
-    known = [*encoder_defaults(encoder), *_HEAD]
+    known = list(dict.fromkeys([*encoder_defaults(encoder), *_HEAD]))
     unknown = [name for name in given if name not in known]
     if unknown:
         raise DataError(
