@@ -56,9 +56,11 @@ def hold_out_of_each_class(
             f"The {what} has one example, of which nothing can be held out. Add examples, or train "
             f"on all rows with `validation_split=0`. {received(validation_split=share)}"
         )
-    held, start = [], 0
+    held, start, over = [], 0, 0.0
     for count in counts[1]:
-        part = min(round(share * count), count - 1)
+        wanted = share * count + over  # what small classes cannot give, the next ones do
+        part = min(round(wanted), count - 1)
+        over = min(wanted - part, 0.5)
         held.append(order[start : start + part])
         start += count
     chosen = np.sort(np.concatenate(held)) if len(held) else order[:0]
