@@ -3,15 +3,23 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from hub_tasks.layers.initializers import random_weights
 
 _KINDS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 
+@keras.saving.register_keras_serializable(package="hub_tasks")
+class _Orthogonal(keras.initializers.Orthogonal):
+    """Orthogonal rows in any type: the decomposition is there for float32 and float64 alone."""
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        return ops.cast(super().__call__(shape, "float32"), dtype or keras.config.floatx())
+
+
 def bidirectional(kind: str, units: int) -> keras.layers.Layer:
-    """A recurrent layer that reads a text from both ends, the two states of each token
-    joined.
+    """A recurrent layer that reads a text from both ends, the two states of a token joined.
 
     Keras takes the backend's fast kernels where a GPU has them. Call it with `mask=`.
 
@@ -29,5 +37,5 @@ def bidirectional(kind: str, units: int) -> keras.layers.Layer:
 def _initializers() -> dict[str, Any]:
     return {
         "kernel_initializer": random_weights("glorot_uniform"),
-        "recurrent_initializer": random_weights("orthogonal"),
+        "recurrent_initializer": random_weights(_Orthogonal()),
     }

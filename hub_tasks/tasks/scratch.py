@@ -74,8 +74,8 @@ class ScratchTask(DistillingTask):
         """
         if cls.family is not None:
             raise DataError(
-                f"{cls.__name__} is a classifier of the {cls.family.title} family, which is not made "
-                "from scratch; call `TextClassifier.from_scratch`."
+                f"{cls.__name__} is a classifier of the {cls.family.title} family, which is not "
+                "made from scratch; call `TextClassifier.from_scratch`."
             )
         settings = {**(hyper_parameters or {}), **overrides}
         vectors = word_vectors and WordVectorSource(
