@@ -54,6 +54,11 @@ class TokenizerData:
     options: Mapping[str, Any]
     family: Family | None = None
 
+    @property
+    def ids(self) -> int:
+        """How many ids it gives: one a token, and those that hashed n-grams share."""
+        return len(self.vocabulary) + self.options.get("buckets", 0)
+
 
 @dataclass(frozen=True)
 class HeadData:

@@ -50,12 +50,12 @@ def data_shapes(data: PresetData) -> tuple[Shapes, Shapes]:
     if data.backbone is None:
         return {}, {}
     head = data.head and (data.head.num_classes, data.head.pooling)
+    encoder, config = backbone_shapes(data.family, data.backbone), data.backbone
     if data.family.layers is None and isinstance(data.weights, Weights):
-        return data.weights.stored_shapes(), data.head.weights.stored_shapes() if head else {}
-    return (
-        backbone_shapes(data.family, data.backbone),
-        head_shapes(data.family, data.backbone, *head) if head else {},
-    )
+        encoder = data.weights.stored_shapes()
+        _, kernel = data.head.weights.stored_shape("logits/kernel") if head else ("", None)
+        config = {"hidden_dim": kernel[0]} if kernel else {}
+    return encoder, head_shapes(data.family, config, *head) if head else {}
 
 
 def count(shapes: Mapping[str, tuple[int, ...]]) -> int:

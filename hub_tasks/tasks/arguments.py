@@ -82,7 +82,7 @@ def check_vocabulary(data: presets.PresetData, preset: Any) -> None:
     """Refuses a preset whose vocabulary outgrows its embedding, before it is built."""
     if data.tokenizer is None:
         return
-    tokens, rows = len(data.tokenizer.vocabulary), data.backbone.get("vocabulary_size")
+    tokens, rows = data.tokenizer.ids, data.backbone.get("vocabulary_size")
     if tokens and tokens > rows:
         raise PresetFormatError(
             f"The vocabulary of the preset has {tokens} tokens, its embedding only {rows} rows. "

@@ -33,9 +33,11 @@ def find_family(document: Mapping[str, Any], where: str) -> Family:
     supported = ", ".join(f"{family.prefix}Backbone" for family in own_families())
     legitimate = package in _PACKAGES and name.endswith(_KINDS)
     error = PresetFormatError if legitimate else UnsafePresetError
+    own = " For an encoder of your own, import the module that defines its class first."
     raise error(
         f"{where}: /class_name and /registered_name are of no class that hub_tasks knows; nothing "
-        f"else is ever built from a preset. Supported: {supported}, and KerasHub's own. "
+        f"else is ever built from a preset. Supported: {supported}, and KerasHub's own."
+        f"{own if legitimate and package == 'hub_tasks' else ''} "
         f"{_received_class(document)}"
     )
 

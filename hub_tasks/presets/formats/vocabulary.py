@@ -193,7 +193,7 @@ def loss_of_tokens(data: PresetData, source: PresetFiles) -> str | None:
     """
     if data.tokenizer is None or data.backbone is None:
         return None
-    tokens, rows = len(data.tokenizer.vocabulary), data.backbone["vocabulary_size"]
+    tokens, rows = data.tokenizer.ids, data.backbone["vocabulary_size"]
     if tokens >= rows - max(rows // 100, 7):
         return None
     return (

@@ -142,14 +142,16 @@ def _describe_data(data: PresetData, found: Description) -> None:
         found.sequence_length = data.preprocessor.get("sequence_length")
     if data.backbone is not None:
         found.task = "encoder"
-        found.parameters = sum(map(count, data_shapes(data)))
-        if isinstance(data.weights, WholeFile):
+        shapes = found.attempt(data_shapes, data)
+        found.parameters = sum(map(count, shapes)) if shapes else None
+        if shapes and isinstance(data.weights, WholeFile):
             found.parameters += found.attempt(data.weights.parameters) or 0
             found.oddities.append(
                 f"It is loaded through KerasHub, which has its {data.backbone['class_name']}."
             )
-        spare = data.backbone.get("vocabulary_size", 0) - (found.vocabulary_size or 0)
-        if found.vocabulary_size and spare > 0:
+        ids = data.tokenizer.ids if data.tokenizer and found.vocabulary_size else 0
+        spare = data.backbone.get("vocabulary_size", 0) - ids
+        if ids and spare > 0:
             found.oddities.append(f"The last {spare} rows of the embedding have no token.")
     if data.head is not None:
         found.task, found.num_classes = "classifier", data.head.num_classes
@@ -161,7 +163,7 @@ def _describe_data(data: PresetData, found: Description) -> None:
 def _describe_weights(data: PresetData, found: Description) -> None:
     weights = data.weights, data.head and data.head.weights
     types: Counter[str] = Counter()
-    for part, shapes in zip(weights, data_shapes(data), strict=True):
+    for part, shapes in zip(weights, found.attempt(data_shapes, data) or ({}, {}), strict=True):
         stored = found.attempt(part.stored, shapes) if part else None
         types.update(dtype.name for dtype in (stored or {}).values())
         absent = [] if stored is None else sorted(shapes.keys() - stored.keys())

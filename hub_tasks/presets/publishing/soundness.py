@@ -41,9 +41,9 @@ def misfits(data: PresetData) -> list[str]:
         found.append(f"The vocabulary lacks the special tokens {', '.join(missing)}.")
     if data.backbone is not None:
         rows = data.backbone.get("vocabulary_size", len(vocabulary))
-        if len(vocabulary) > rows:
+        if data.tokenizer.ids > rows:
             found.append(
-                f"The vocabulary has {len(vocabulary)} tokens, the embedding only {rows} rows."
+                f"The vocabulary has {data.tokenizer.ids} tokens, the embedding only {rows} rows."
             )
         length = (data.preprocessor or {}).get("sequence_length") or 0
         positions = data.backbone.get("max_sequence_length") or length
