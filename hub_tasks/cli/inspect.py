@@ -4,6 +4,7 @@ import argparse
 import json
 from dataclasses import asdict
 
+from hub_tasks.cli._encoders import import_encoders
 from hub_tasks.presets.publishing import Description, describe
 
 HELP = "Show what a preset is and what is odd about it, without loading it."
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the description; the status is 1 where something stands in the way of loading."""
+    import_encoders(arguments.handle)
     found = describe(arguments.handle)
     if arguments.json:
         print(json.dumps(asdict(found), indent=2))

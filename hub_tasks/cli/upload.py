@@ -24,10 +24,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Publishes, or lists what would be published."""
     from rich.console import Console
 
+    from hub_tasks.cli._encoders import import_encoders
     from hub_tasks.cli._tables import escaped, file_table
     from hub_tasks.presets.files import README
     from hub_tasks.presets.publishing import files_to_upload, upload_preset
 
+    import_encoders(arguments.directory)
     if not arguments.dry_run:
         address = upload_preset(arguments.handle, arguments.directory)
         print(f"Published. Load it with TextClassifier.from_preset({address!r}).")
