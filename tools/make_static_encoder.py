@@ -17,11 +17,11 @@ RECORDS = pathlib.Path(__file__).parents[1] / "presets"
 RECORD = """\
 family = "average_embedding"
 task = "encoder"
-description = "Vectors of {dimensions} numbers for English word pieces, for averaging; starts encoders from scratch off."
+description = "Vectors of {dimensions} numbers for English word pieces, with which encoders begin."
 parameters = {parameters}
 languages = ["en"]
 licence = "Apache-2.0"
-training_data = "none of its own: principal components of the embeddings of all-MiniLM-L6-v2 (Apache-2.0)"
+training_data = "none: principal components of the embeddings of all-MiniLM-L6-v2"
 size_bytes = {size}
 """
 

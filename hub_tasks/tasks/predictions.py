@@ -7,7 +7,7 @@ import numpy as np
 from hub_tasks.data import LabelSpace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """What a classifier says of one text.
 
@@ -51,9 +51,10 @@ def to_predictions(
         ]
     several = space.problem_type == "multi_label_classification"
     predictions = []
-    for row in to_probabilities(outputs, space.problem_type, activation).tolist():
-        scores = dict(zip(space.names, row, strict=True))
-        best = max(scores, key=scores.__getitem__)
+    probabilities = to_probabilities(outputs, space.problem_type, activation)
+    firsts = probabilities.argmax(axis=-1).tolist()
+    for row, first in zip(probabilities.tolist(), firsts, strict=True):
+        scores, best = dict(zip(space.names, row, strict=True)), space.names[first]
         labels = tuple(n for n, p in scores.items() if p >= threshold) if several else (best,)
-        predictions.append(Prediction(best, scores[best], labels, scores))
+        predictions.append(Prediction(best, row[first], labels, scores))
     return predictions

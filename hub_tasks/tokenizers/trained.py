@@ -3,9 +3,10 @@
 import re
 import string
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import tokenizers
@@ -75,13 +76,15 @@ class TrainedTokenizer(Tokenizer):
         }
         super().__init__(vocabulary, family, options)
         unknown = family.special_tokens["unknown"]
-        self.rust = _untrained(unit, lowercase, unknown, self._pieces)
-        self._add_tokens()
+        self._unknown = self._ids[unknown]
+        self._split = _splitter(unit, lowercase)
         self._ngrams: Ngrams | None = None
+        if unit == "subword":
+            self.rust = _wordpiece(lowercase, unknown, self._pieces)
+            self._add_tokens()
         if buckets:
-            self._ngrams = Ngrams(
-                self._ids, word_ngrams, tuple(character_ngrams), buckets, self._ids[unknown]
-            )
+            sizes = word_ngrams, tuple(character_ngrams), buckets
+            self._ngrams = Ngrams(self._ids, *sizes, self._unknown)
 
     @classmethod
     def train(
@@ -112,25 +115,21 @@ class TrainedTokenizer(Tokenizer):
         texts = list(texts)
         unit = unit_for(texts) if unit == "auto" else unit
         _check(family, unit, lowercase, max_vocabulary, min_frequency, ngrams)
-        texts = _of_unit(unit, texts)
         special = list(family.special_tokens.values())
-        rust = _untrained(unit, lowercase, family.special_tokens["unknown"], {})
-        kind = trainers.WordPieceTrainer if unit == "subword" else trainers.WordLevelTrainer
-        first = [*special, *(_continuing(texts, rust) if unit == "subword" else [])]
-        trainer = kind(
-            vocab_size=max_vocabulary,
-            min_frequency=min_frequency,
-            special_tokens=first,
-            show_progress=False,
-        )
-        rust.train_from_iterator(texts, trainer)
-        ids = rust.get_vocab()
-        vocabulary = [token for token in sorted(ids, key=ids.__getitem__) if _can_be_saved(token)]
-        if len(vocabulary) == len(special):
+        if unit == "subword":
+            found = _train_pieces(texts, family, lowercase, max_vocabulary, min_frequency)
+        else:
+            split = _splitter(unit, lowercase)
+            counts = Counter(chain.from_iterable(map(split, texts)))
+            frequent = [token for token, count in counts.items() if count >= min_frequency]
+            found = sorted(frequent, key=lambda token: (-counts[token], token))
+        tokens = [token for token in found if token not in special and _can_be_saved(token)]
+        if not tokens:
             raise DataError(
                 "The texts give an empty vocabulary: no text holds a token that is frequent "
                 f"enough. {received(texts=len(texts), min_frequency=min_frequency, unit=unit)}"
             )
+        vocabulary = [*special, *tokens][:max_vocabulary]
         return cls(vocabulary, family, unit, lowercase, **ngrams)  # type: ignore[arg-type]
 
     def vocabulary_size(self) -> int:
@@ -139,11 +138,19 @@ class TrainedTokenizer(Tokenizer):
 
     def tokenize(self, texts: list[str]) -> list[list[int]]:
         """Token ids of each text; with n-grams, those of its words and then of the others."""
-        texts = _of_unit(self.options["unit"], texts)
-        if self._ngrams is None:
-            return super().tokenize(texts)
-        split, normalized = _splitter(self.options["unit"]), self.rust.normalizer.normalize_str
-        return [self._ngrams(split(normalized(text))) for text in texts]
+        if self.options["unit"] == "subword" and self._ngrams is None:
+            return super().tokenize([plain(text) for text in texts])
+        split, get, unknown = self._split, self._ids.get, self._unknown
+        if self._ngrams is not None:
+            return [self._ngrams(split(text)) for text in texts]
+        return [[get(token, unknown) for token in split(text)] for text in texts]
+
+    def detokenize(self, ids: Sequence[int]) -> str:
+        """A text that has these tokens; white space may differ from the original's."""
+        if self.options["unit"] == "subword":
+            return super().detokenize(ids)
+        between = "" if self.options["unit"] == "character" else " "
+        return between.join(self.id_to_token(int(i)) for i in ids)
 
 
 def joined(tokens: Sequence[str]) -> str:
@@ -180,68 +187,80 @@ def _check(
         raise DataError(str(error)) from None
 
 
-def _untrained(
-    unit: str, lowercase: bool, unknown: str, vocabulary: dict[str, int]
-) -> tokenizers.Tokenizer:
+def plain(text: str) -> str:
+    """A text as it reads, with spaces between its tokens where it came as a list of them."""
+    return text.replace(BEFORE_TOKEN, " ") if text.startswith(BEFORE_TOKEN) else text
+
+
+def _splitter(unit: str, lowercase: bool) -> Callable[[str], list[str]]:
+    """Texts -> tokens: characters, words and marks, or the tokens that they came as.
+
+    It is faster here than in Rust, whose library also says where in a text each token was.
+    """
     if unit not in UNITS:
         raise DataError(f"`unit` must be one of {', '.join(UNITS)}. {received(unit=unit)}")
-    if unit == "subword":
-        model = models.WordPiece(
-            vocabulary, unk_token=unknown, max_input_chars_per_word=_LONGEST_WORD
-        )
-    else:
-        model = models.WordLevel(vocabulary, unk_token=unknown)
-    rust = tokenizers.Tokenizer(model)
-    cased = [normalizers.Lowercase()] if lowercase else []
-    if unit == "token":
-        rust.normalizer = normalizers.Sequence(cased)
-        rust.pre_tokenizer = pre_tokenizers.Split(BEFORE_TOKEN, "removed")
-        return rust
+    find = (_CHARACTER if unit == "character" else _word_pattern()).findall
+
+    def split(text: str) -> list[str]:
+        if not text.isascii():
+            text = unicodedata.normalize("NFC", text)
+        if lowercase:
+            text = text.lower()
+        if text.startswith(BEFORE_TOKEN):
+            if unit == "token":
+                return text.split(BEFORE_TOKEN)[1:]
+            text = plain(text)
+        return text.split() if unit == "token" else find(text)
+
+    return split
+
+
+@cache
+def _word_pattern() -> re.Pattern[str]:
+    """Words, and marks and Chinese characters on their own, as BERT splits texts."""
+    marks = [c for c in map(chr, range(0x10000)) if unicodedata.category(c)[0] in "PS"]
+    mark = re.escape("".join(sorted({*marks, *string.punctuation})))
+    alone = f"{mark}\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U0001f000-\U0002ffff"
+    return re.compile(rf"[^\s{alone}]+|[{alone}]")
+
+
+def _train_pieces(
+    texts: list[str], family: Family, lowercase: bool, max_vocabulary: int, min_frequency: int
+) -> list[str]:
+    """Pieces of words in the order of their ids."""
+    texts = [plain(text) for text in texts]
+    rust = _wordpiece(lowercase, family.special_tokens["unknown"], {})
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=max_vocabulary,
+        min_frequency=min_frequency,
+        special_tokens=[*family.special_tokens.values(), *_continuing(texts, lowercase)],
+        show_progress=False,
+    )
+    rust.train_from_iterator(texts, trainer)
+    ids = rust.get_vocab()
+    return sorted(ids, key=ids.__getitem__)
+
+
+def _wordpiece(lowercase: bool, unknown: str, vocabulary: dict[str, int]) -> tokenizers.Tokenizer:
+    rust = tokenizers.Tokenizer(
+        models.WordPiece(vocabulary, unk_token=unknown, max_input_chars_per_word=_LONGEST_WORD)
+    )
     rust.normalizer = normalizers.BertNormalizer(
         clean_text=True, handle_chinese_chars=True, strip_accents=False, lowercase=lowercase
     )
     rust.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    if unit == "character":
-        single = pre_tokenizers.Split(tokenizers.Regex("."), "isolated")
-        rust.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), single])
-    if unit == "subword":
-        rust.decoder = decoders.WordPiece()
+    rust.decoder = decoders.WordPiece()
     return rust
 
 
-def _of_unit(unit: str, texts: list[str]) -> list[str]:
-    """Texts as the unit wants them: lists of tokens joined, or as strings."""
-    if unit == "token":
-        return [t if t.startswith(BEFORE_TOKEN) else joined(t.split()) for t in texts]
-    return [
-        text.replace(BEFORE_TOKEN, " ") if text.startswith(BEFORE_TOKEN) else text for text in texts
-    ]
-
-
-def _continuing(texts: list[str], rust: tokenizers.Tokenizer) -> list[str]:
+def _continuing(texts: list[str], lowercase: bool) -> list[str]:
     """All pieces of one character within a word, in one order.
 
     The library numbers them as they come out of a hash table, another order in each run, and
     of pieces that are equally frequent takes those of the lower numbers.
     """
-    words: set[str] = set()
-    for text in texts:
-        words.update(_splitter("word")(rust.normalizer.normalize_str(text)))
+    words = set(chain.from_iterable(map(_splitter("word", lowercase), texts)))
     return sorted({"##" + character for word in words for character in word[1:]})
-
-
-def _splitter(unit: str) -> Callable[[str], list[str]]:
-    if unit == "token":
-        return lambda text: text.split(BEFORE_TOKEN)[1:]
-    return _CHARACTER.findall if unit == "character" else _word_pattern().findall
-
-
-@cache
-def _word_pattern() -> re.Pattern[str]:
-    """Words and punctuation marks of a normalised text, as `BertPreTokenizer` splits it."""
-    marks = [c for c in map(chr, range(0x20000)) if unicodedata.category(c)[0] == "P"]
-    mark = re.escape("".join(sorted({*marks, *string.punctuation})))
-    return re.compile(rf"[^\s{mark}]+|[{mark}]")
 
 
 def _can_be_saved(token: str) -> bool:
