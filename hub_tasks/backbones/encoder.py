@@ -16,7 +16,7 @@ from hub_tasks.backbones.backbone import BACKBONES, Backbone, defined_before
 from hub_tasks.backbones.recipe import FROM_SCRATCH
 from hub_tasks.errors import DataError, HubTasksError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, FLAG, Field, encoder_family
-from hub_tasks.layers import HashedBigrams, random_weights
+from hub_tasks.layers import HashedBigrams, bag_of_vectors, random_weights
 from hub_tasks.presets import PresetData
 from hub_tasks.presets.schema import own_value
 from hub_tasks.registry import close_matches
@@ -43,7 +43,8 @@ class EncoderBackbone(Backbone):
             the name of its `family`), whose hidden states are the tokens' vectors.
         trainable_embedding: whether the table, or that backbone, is trained.
         bigram_buckets: rows of a second table, of a token and the next one by their hash, which
-            are added to the token's vector; 0 for none.
+            are added to the token's vector; 0 for none. An encoder that stands beside the bag
+            of vectors does not see them, the bag does: of rare pairs it learns texts by heart.
         word_dropout: share of the tokens whose vectors are zeros in training.
         embedding_dropout: share of the entries of vectors that are zeros in training, the same
             ones throughout a text.
@@ -79,6 +80,7 @@ class EncoderBackbone(Backbone):
         "max_vocabulary": 30_000,
         "min_frequency": 1,
     }
+    beside_bag: ClassVar[bool] = False  # whether `bag_of_vectors` stands beside what it computes
     character_bigrams: ClassVar[int] = 50_000  # rows for pairs of characters, by default
 
     def __init_subclass__(cls, encoder: str = "", title: str = "", **kwargs: Any):
@@ -123,10 +125,14 @@ class EncoderBackbone(Backbone):
                 key: keras.Input((None,), dtype="int32", name=key)
                 for key in self.family.encoder.inputs
             }
-            x, table = _embed(inputs, embedding, config)
+            x, pairs, table = _embed(inputs, embedding, config)
             table.trainable = config["trainable_embedding"]
             mask = ops.cast(inputs["padding_mask"], "bool")
-            outputs = {"pooled_output": self._encoded(x, mask, hyper_parameters)}
+            bag = x if pairs is None else x + pairs
+            pooled = self._encoded(x if self.beside_bag else bag, mask, hyper_parameters)
+            if self.beside_bag:
+                pooled = ops.concatenate([pooled, bag_of_vectors(bag, mask)], axis=-1)
+            outputs = {"pooled_output": pooled}
         super().__init__(inputs, outputs, name=name, trainable=trainable)
         self.dtype_policy = policy
         self.config = config
@@ -266,8 +272,8 @@ def _field(cls: type, parameter: inspect.Parameter) -> Field:
 
 def _embed(
     inputs: Mapping[str, Any], embedding: Backbone | None, config: Mapping[str, Any]
-) -> tuple[Any, keras.layers.Layer]:
-    """The tokens' vectors, zeros at padding, and the layer that makes them."""
+) -> tuple[Any, Any, keras.layers.Layer]:
+    """The tokens' vectors, zeros at padding; those of pairs, if any; the layer of the first."""
     token_ids, mask = inputs["token_ids"], inputs["padding_mask"]
     if embedding is None:
         table = keras.layers.Embedding(
@@ -283,12 +289,15 @@ def _embed(
         known = {"token_ids": token_ids, "padding_mask": mask}
         frozen = {} if config["trainable_embedding"] else {"training": False}
         x = table({key: known.get(key, zeros) for key in table.input}, **frozen)["sequence_output"]
-    if config["bigram_buckets"]:
-        bigrams = HashedBigrams(config["bigram_buckets"], x.shape[-1], name="bigrams")
-        x += bigrams(token_ids, padding_mask=mask)
     whole = keras.layers.Dropout(config["word_dropout"], noise_shape=(None, None, 1))
     x = keras.layers.SpatialDropout1D(config["embedding_dropout"])(whole(x))
-    return x * ops.cast(mask[:, :, None], x.dtype), table
+    x *= ops.cast(mask[:, :, None], x.dtype)
+    if not config["bigram_buckets"]:
+        return x, None, table
+    pairs = HashedBigrams(config["bigram_buckets"], x.shape[-1], name="bigrams")(
+        token_ids, padding_mask=mask
+    )
+    return x, keras.layers.SpatialDropout1D(config["embedding_dropout"])(pairs), table
 
 
 @contextmanager

@@ -19,7 +19,6 @@ from hub_tasks.layers.pooling import (
     MaskedPooling,
     bag_of_vectors,
     pool,
-    pooled_beside_bag,
 )
 from hub_tasks.layers.recurrent import bidirectional
 from hub_tasks.layers.relative_bias import RelativePositionBias
@@ -51,7 +50,6 @@ __all__ = [
     "convolution",
     "normalization",
     "pool",
-    "pooled_beside_bag",
     "random_weights",
     "to_be_loaded",
 ]

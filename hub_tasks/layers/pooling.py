@@ -106,11 +106,3 @@ def bag_of_vectors(x: Any, mask: Any, largest: bool = True) -> Any:
     kinds = ("mean", "max") if largest else ("mean",)
     pooled = [MaskedPooling(kind)(x, padding_mask=mask) for kind in kinds]
     return ops.concatenate(pooled, axis=-1) if largest else pooled[0]
-
-
-def pooled_beside_bag(states: Any, x: Any, mask: Any) -> Any:
-    """The bag of the vectors that an encoder made, beside that of the tokens' own.
-
-    What single words say need not pass through the encoder.
-    """
-    return ops.concatenate([bag_of_vectors(states, mask), bag_of_vectors(x, mask)], axis=-1)

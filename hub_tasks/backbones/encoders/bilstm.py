@@ -3,7 +3,7 @@
 from typing import Any
 
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.layers import bidirectional, pooled_beside_bag
+from hub_tasks.layers import bag_of_vectors, bidirectional
 
 
 class BiLSTMBackbone(EncoderBackbone, encoder="bilstm", title="BiLSTM"):
@@ -22,6 +22,8 @@ class BiLSTMBackbone(EncoderBackbone, encoder="bilstm", title="BiLSTM"):
     64
     """
 
+    beside_bag = True
+
     def encode(self, x: Any, mask: Any, *, units: int = 64) -> Any:
         states = bidirectional("lstm", units)(x, mask=mask)
-        return pooled_beside_bag(states, x, mask)
+        return bag_of_vectors(states, mask)

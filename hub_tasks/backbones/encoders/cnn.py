@@ -3,7 +3,7 @@
 from typing import Any
 
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.layers import convolution, pooled_beside_bag
+from hub_tasks.layers import bag_of_vectors, convolution
 
 
 class CNNBackbone(EncoderBackbone, encoder="cnn", title="CNN"):
@@ -22,5 +22,7 @@ class CNNBackbone(EncoderBackbone, encoder="cnn", title="CNN"):
     3
     """
 
+    beside_bag = True
+
     def encode(self, x: Any, mask: Any, *, filters: int = 256, width: int = 3) -> Any:
-        return pooled_beside_bag(convolution(filters, width)(x), x, mask)
+        return bag_of_vectors(convolution(filters, width)(x), mask)

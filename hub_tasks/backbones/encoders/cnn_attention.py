@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.layers import AttentionPooling, MaskedPooling, bag_of_vectors, convolution
+from hub_tasks.layers import AttentionPooling, MaskedPooling, convolution
 
 
 class CNNAttentionBackbone(EncoderBackbone, encoder="cnn_attention", title="CNN with attention"):
@@ -26,11 +26,12 @@ class CNNAttentionBackbone(EncoderBackbone, encoder="cnn_attention", title="CNN 
     (2, 3, 4)
     """
 
+    beside_bag = True
+
     def encode(
         self, x: Any, mask: Any, *, filters: int = 100, widths: tuple[int, ...] = (2, 3, 4)
     ) -> Any:
         found = ops.concatenate([convolution(filters, width)(x) for width in widths], axis=-1)
-        pooled = [
-            pool(found, padding_mask=mask) for pool in (AttentionPooling(), MaskedPooling("max"))
-        ]
-        return ops.concatenate([*pooled, bag_of_vectors(x, mask)], axis=-1)
+        weighed = AttentionPooling()(found, padding_mask=mask)
+        largest = MaskedPooling("max")(found, padding_mask=mask)
+        return ops.concatenate([weighed, largest], axis=-1)

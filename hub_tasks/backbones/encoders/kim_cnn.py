@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.layers import MaskedPooling, bag_of_vectors, convolution
+from hub_tasks.layers import MaskedPooling, convolution
 
 
 class KimCNNBackbone(EncoderBackbone, encoder="kim_cnn", title="KimCNN"):
@@ -26,6 +26,8 @@ class KimCNNBackbone(EncoderBackbone, encoder="kim_cnn", title="KimCNN"):
     (2, 3, 4)
     """
 
+    beside_bag = True
+
     def encode(
         self, x: Any, mask: Any, *, filters: int = 100, widths: tuple[int, ...] = (2, 3, 4)
     ) -> Any:
@@ -33,4 +35,4 @@ class KimCNNBackbone(EncoderBackbone, encoder="kim_cnn", title="KimCNN"):
             MaskedPooling("max")(convolution(filters, width)(x), padding_mask=mask)
             for width in widths
         ]
-        return ops.concatenate([*found, bag_of_vectors(x, mask)], axis=-1)
+        return ops.concatenate(found, axis=-1)
