@@ -59,6 +59,10 @@ class VectorsError(DataError):
     """A file of word vectors is not there, or is not of a documented format."""
 
 
+class CommandError(HubTasksError, ValueError):
+    """The arguments of a command do not fit together, or name what is not there."""
+
+
 class NotFiniteError(HubTasksError, ArithmeticError):
     """A model's numbers are NaN or infinite, so that nothing can be said of them."""
 

@@ -2,9 +2,12 @@
 
 import argparse
 import importlib
+import os
 import pkgutil
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from hub_tasks.errors import HubTasksError, printable
 from hub_tasks.version import __version__
@@ -31,10 +34,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sub.set_defaults(run=verb.run)
     chosen = parser.parse_args(arguments)
     try:
-        return chosen.run(chosen)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            status = chosen.run(chosen)
+        sys.stdout.flush()
+        return status
     except HubTasksError as error:
-        lines = map(printable, str(error).splitlines())
-        print("hub-tasks: " + "\n".join(lines), file=sys.stderr)
+        _tell(error)
         return 2
+    except BrokenPipeError:  # `| head` has read enough; nor is there more to flush at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         return 130
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """A warning without the line of the library that gives it."""
+    if issubclass(category, UserWarning):
+        _tell(message)
+
+
+def _tell(message: object) -> None:
+    lines = map(printable, str(message).splitlines())
+    print("hub-tasks: " + "\n".join(lines), file=sys.stderr)

@@ -25,6 +25,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.texts[0])
 
+    @property
+    def x(self) -> Any:
+        """The texts as `fit` takes them: one column, or a tuple of two."""
+        return self.texts[0] if len(self.texts) == 1 else self.texts
+
 
 class Source(ABC):
     """An input that is read batch by batch.

@@ -40,6 +40,16 @@ def to_probabilities(outputs: np.ndarray, problem_type: str, activation: str) ->
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
+def chosen_labels(
+    outputs: np.ndarray, problem_type: str, activation: str, threshold: float = 0.5
+) -> np.ndarray:
+    """Outputs `(rows, classes)` -> ids `(rows,)`, or 0 and 1 `(rows, classes)` for each label
+    where several may apply."""
+    if problem_type == "multi_label_classification":
+        return (to_probabilities(outputs, problem_type, activation) >= threshold).astype("int32")
+    return outputs.argmax(axis=-1)
+
+
 def to_predictions(
     outputs: np.ndarray, space: LabelSpace, activation: str, threshold: float
 ) -> list[Prediction]:

@@ -69,6 +69,27 @@ def save(
     write_files(directory, contents, check and _with_weights(check, data, weights_format))
 
 
+def check_target(directory: str | os.PathLike[str]) -> None:
+    """Refuses what `save` would refuse of a target, before the work that is to be saved.
+
+    Raises:
+        PresetSaveError: it holds anything but a preset of ours, or cannot be written.
+    """
+    target = _absolute(directory)
+    try:
+        _check_target(target, (names.MANIFEST,))
+        nearest = next(path for path in target.parents if path.exists())
+    except OSError as error:
+        raise PresetSaveError(
+            f"{str(directory)!r} cannot be looked at: {error.strerror}."
+        ) from None
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise PresetSaveError(
+            f"The target cannot be made: {str(nearest)!r} is no directory that can be written. "
+            f"{received(directory=str(directory))}"
+        )
+
+
 def save_to_transformers(
     directory: str | os.PathLike[str],
     data: PresetData,
