@@ -74,6 +74,21 @@ print(status, sorted({"keras", *backends} & set(sys.modules)))
     assert python(code, KERAS_BACKEND="") == "0 []"
 
 
+def test_help_needs_no_keras():
+    code = """
+import contextlib, io, sys
+sys.argv = ["/bin/hub-tasks"]
+from hub_tasks.cli import main
+helped = 0
+for verb in ([], ["train"], ["evaluate"], ["predict"]):
+    with contextlib.redirect_stdout(io.StringIO()) as told, contextlib.suppress(SystemExit):
+        main([*verb, "--help"])
+    helped += "usage: hub-tasks" in told.getvalue()
+print(helped, sorted({"keras", "jax", "tensorflow", "torch"} & set(sys.modules)))
+"""
+    assert python(code, KERAS_BACKEND="") == "4 []"
+
+
 def test_the_command_has_all_names_when_it_needs_them():
     code = """
 import sys

@@ -49,10 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+def _show_warning(message: Warning | str, *category_and_place: Any) -> None:
     """A warning without the line of the library that gives it."""
-    if issubclass(category, UserWarning):
-        _tell(message)
+    _tell(message)
 
 
 def _tell(message: object) -> None:

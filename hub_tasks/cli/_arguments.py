@@ -111,6 +111,7 @@ def _define(define: str) -> None:
         path = Path(define).expanduser().resolve()
         spec: Any = importlib.util.spec_from_file_location(path.stem, path)
         module = importlib.util.module_from_spec(spec)
+        sys.modules.setdefault(path.stem, module)
         spec.loader.exec_module(module)
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
