@@ -88,6 +88,8 @@ def shorten(value: object) -> str:
 
 def printable(text: str) -> str:
     """A text on one line, with escape codes and all else that cannot be printed spelt out."""
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in text
     )

@@ -6,7 +6,8 @@ import os
 import pkgutil
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from hub_tasks.errors import HubTasksError, printable
@@ -34,8 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sub.set_defaults(run=verb.run)
     chosen = parser.parse_args(arguments)
     try:
-        with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+        with _plain_warnings():
             status = chosen.run(chosen)
         sys.stdout.flush()
         return status
@@ -49,9 +49,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _show_warning(message: Warning | str, *category_and_place: Any) -> None:
-    """A warning without the line of the library that gives it."""
-    _tell(message)
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Shows what users are warned of without the line of the library that does it."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def show_plainly(message: Any, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, UserWarning):
+                _tell(message)
+            else:
+                show(message, category, *place)
+
+        warnings.showwarning = show_plainly
+        yield
 
 
 def _tell(message: object) -> None:
