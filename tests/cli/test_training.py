@@ -64,7 +64,7 @@ def outputs(preset):
 
 
 @pytest.mark.backend
-def test_training_says_what_it_does_and_how_to_load_it(data, tmp_path, capsys):
+def test_training_says_what_it_does_and_how_to_load_it(data, preset, tmp_path, capsys):
     target = tmp_path / "moods"
     told = run(capsys, "train", data, "--into", target, *TINY, "--seed", 1, "--epochs", 12)
     assert "36 texts to train on, 4 to validate on; 2 labels: bad, good" in told
@@ -74,12 +74,8 @@ def test_training_says_what_it_does_and_how_to_load_it(data, tmp_path, capsys):
     exec(line.removeprefix("load it").strip(), names)
     assert [p.label for p in names["clf"].classify([GOOD, BAD])] == ["good", "bad"]
     assert names["clf"].backbone.config["embedding_dim"] == 8
-
-
-def test_a_seed_reproduces_a_run(data, tmp_path, capsys):
-    for name in "ab":
-        run(capsys, "train", data, "--into", tmp_path / name, *TINY, "--seed", 3, "--epochs", 1)
-    np.testing.assert_array_equal(outputs(tmp_path / "a"), outputs(tmp_path / "b"))
+    # The same seed gives the same run; other seeds differ by some 5e-3.
+    np.testing.assert_allclose(outputs(target), outputs(preset), atol=1e-4)
 
 
 def test_several_labels_in_jsonl(tmp_path, capsys):
@@ -150,10 +146,10 @@ def test_evaluation_agrees_with_keras_and_counts_by_class(preset, tmp_path, caps
         "good": {"precision": 2 / 3, "recall": 1, "f1": 0.8, "support": 2},
     }
     assert found["macro"] == pytest.approx({"precision": 5 / 6, "recall": 5 / 6, "f1": 0.8})
-    told = run(capsys, "evaluate", preset, path)
-    assert "100.0   66.7 80.0       3" in told
-    write_tsv(path, ("text", "label"), [(GOOD, 1), (BAD, 0)])
-    assert json.loads(run(capsys, "evaluate", preset, path, "--json"))["accuracy"] == 1
+    write_tsv(path, ("text", "label"), [(GOOD, 1), (BAD, 0), (GOOD, 0)])
+    told = [line.split() for line in run(capsys, "evaluate", preset, path).splitlines()]
+    assert ["bad", "100.0", "50.0", "66.7", "2"] in told
+    assert ["good", "50.0", "100.0", "66.7", "1"] in told
 
 
 LINES = [GOOD, BAD, "", "film\u2028good\tfine", GOOD]
