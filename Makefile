@@ -10,8 +10,8 @@ export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/build/jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
 
-.PHONY: demo test fuzz bench lint test-backends test-jax test-others test-torch test-tensorflow \
-	test-startup test-no-tensorflow test-wheel clean
+.PHONY: demo test fuzz bench lint test-backends test-everything test-compiled test-torch test-jax \
+	test-tensorflow test-startup test-no-tensorflow test-wheel clean
 
 demo: .venv-demo/ready
 	.venv-demo/bin/hub-tasks demo
@@ -20,11 +20,15 @@ test: lint test-backends test-startup test-wheel
 
 # Side by side, since either job keeps one core busy; what measures time runs alone.
 test-backends: .venv/ready .venv-jax/ready
-	$(MAKE) --jobs 2 --output-sync=target test-jax test-others test-no-tensorflow
+	$(MAKE) --jobs 2 --output-sync=target test-everything test-compiled
 
-test-others: .venv/ready
+test-everything: .venv/ready
 	$(MAKE) --jobs 1 test-torch
+	$(MAKE) --jobs 1 test-jax
+
+test-compiled: .venv/ready .venv-jax/ready
 	$(MAKE) --jobs 1 test-tensorflow
+	$(MAKE) --jobs 1 test-no-tensorflow
 
 # Takes an hour or more, wants 24 GB of memory and the machine for itself.
 bench: .venv/ready
@@ -46,15 +50,19 @@ lint: .venv/ready
 test-jax test-tensorflow test-no-tensorflow: export XLA_FLAGS = \
 	--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
 
-# Everything on JAX, and what depends on the backend once more on each other one.
-test-jax: .venv/ready
-	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m "not wheel and not startup and not fuzz"
+# One thread each: two jobs run side by side, and models this small gain nothing from more.
+test-torch test-jax test-tensorflow test-no-tensorflow: export OMP_NUM_THREADS = 1
+
+# Everything on PyTorch, which compiles nothing, and what depends on the backend once more on
+# each other one.
+test-torch: .venv/ready
+	KERAS_BACKEND=torch .venv/bin/python $(PYTEST) -m "not wheel and not startup and not fuzz"
 
 test-startup: .venv/ready .venv-jax/ready
 	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m startup
 	KERAS_BACKEND=jax .venv-jax/bin/python $(PYTEST) -m startup
 
-test-torch test-tensorflow: test-%: .venv/ready
+test-jax test-tensorflow: test-%: .venv/ready
 	KERAS_BACKEND=$* .venv/bin/python $(PYTEST) -m backend
 
 # No TensorFlow, no Torch, no transformers, no keras-nlp, no pandas.
