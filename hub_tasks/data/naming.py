@@ -73,11 +73,14 @@ def _names(labels: Any, problem_type: str) -> list[str]:
     distinct = set(values)
     if all(isinstance(value, str) for value in distinct):
         return sorted(distinct)
-    for value in distinct:
-        if not isinstance(value, int | float | np.number) or not float(value).is_integer():
+    named = any(isinstance(value, str) for value in distinct)
+    for i, value in enumerate(values):
+        if not isinstance(value, str if named else int | float | np.number) or (
+            not named and not float(value).is_integer()
+        ):
             raise DataError(
-                "Labels are names, all of them strings, or ids, all of them whole numbers. "
-                f"{received(label=value)}"
+                "Labels are names, all of them strings, or ids, all of them whole numbers; "
+                f"labels[{i}] is not. {received(value=value)}"
             )
     ids = sorted(int(value) for value in distinct)
     if ids != list(range(len(ids))):

@@ -8,7 +8,7 @@ import importlib
 import pkgutil
 
 from hub_tasks.errors import PresetFormatError
-from hub_tasks.families._encoders import ENCODERS, FLAG, encoder_family
+from hub_tasks.families._encoders import ENCODERS, FLAG, IMPORT_FIRST, encoder_family
 from hub_tasks.families._family import REQUIRED, Encoder, Family, Field, Head
 from hub_tasks.families._keras_hub import KERAS_HUB
 from hub_tasks.families._weights import Dialect, LayerRule, Tensor
@@ -18,6 +18,7 @@ __all__ = [
     "ENCODERS",
     "FAMILIES",
     "FLAG",
+    "IMPORT_FIRST",
     "KERAS_HUB",
     "REQUIRED",
     "Dialect",

@@ -13,6 +13,7 @@ ENCODERS: Registry[Family] = Registry("encoder", PresetFormatError)
 
 SPECIAL_TOKENS = {"pad": "[PAD]", "unknown": "[UNK]", "between": "[SEP]"}
 FLAG = {False: False, True: True}
+IMPORT_FIRST = "For an encoder of your own, import the module that defines its class first."
 
 COMMON = (
     Field("vocabulary_size", "", 1, 4_000_000),

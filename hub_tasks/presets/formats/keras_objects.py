@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, UnsafePresetError, received
-from hub_tasks.families import KERAS_HUB, Family, own_families
+from hub_tasks.families import IMPORT_FIRST, KERAS_HUB, Family, own_families
 from hub_tasks.presets.schema import check_choice, check_flag, check_keys
 
 LAYER = ("name", "trainable", "dtype")
@@ -33,11 +33,10 @@ def find_family(document: Mapping[str, Any], where: str) -> Family:
     supported = ", ".join(f"{family.prefix}Backbone" for family in own_families())
     legitimate = package in _PACKAGES and name.endswith(_KINDS)
     error = PresetFormatError if legitimate else UnsafePresetError
-    own = " For an encoder of your own, import the module that defines its class first."
+    own = f" {IMPORT_FIRST}" if legitimate and package == "hub_tasks" else ""
     raise error(
         f"{where}: /class_name and /registered_name are of no class that hub_tasks knows; nothing "
-        f"else is ever built from a preset. Supported: {supported}, and KerasHub's own."
-        f"{own if legitimate and package == 'hub_tasks' else ''} "
+        f"else is ever built from a preset. Supported: {supported}, and KerasHub's own.{own} "
         f"{_received_class(document)}"
     )
 

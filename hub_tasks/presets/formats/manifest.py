@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, PresetIntegrityError, PresetVersionError, received
-from hub_tasks.families import KERAS_HUB, own_families
+from hub_tasks.families import IMPORT_FIRST, KERAS_HUB, own_families
 from hub_tasks.presets import files as names
 from hub_tasks.presets.files import PresetFiles
 from hub_tasks.presets.schema import PROBLEM_TYPES, check_choice, check_integer, check_keys
@@ -71,7 +71,11 @@ def read_manifest(files: PresetFiles) -> dict[str, Any] | None:
     for step in _STEPS[version - 1 :]:
         manifest = step(manifest)
     known = (*(family.name for family in own_families()), KERAS_HUB.name)
-    check_choice(manifest["family"], where, "/family", known)
+    if manifest["family"] not in known:
+        raise PresetFormatError(
+            f"{where}: /family must be one of {', '.join(known)}. {IMPORT_FIRST} "
+            f"{received(family=manifest['family'])}"
+        )
     if manifest["problem_type"] is not None:
         check_choice(manifest["problem_type"], where, "/problem_type", PROBLEM_TYPES)
     for key in ("backbone", "preprocessor", "tokenizer", "head", "files"):
