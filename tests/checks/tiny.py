@@ -4,7 +4,8 @@ import string
 
 import hub_tasks
 from hub_tasks.backbones import BACKBONES
-from hub_tasks.families import FAMILIES, Family
+from hub_tasks.families import ENCODERS, FAMILIES, Family
+from hub_tasks.families._encoders import COMMON
 from hub_tasks.tasks.preprocessor import PREPROCESSORS
 from hub_tasks.tasks.text_classifier import CLASSIFIERS
 from hub_tasks.tokenizers import TOKENIZERS
@@ -86,3 +87,34 @@ def tiny_classifier(
         if variable.path.endswith(("kernel", "embeddings")):
             variable.assign(variable * 8)
     return clf
+
+
+ENCODERS_OF_OURS = [n for n in ENCODERS if BACKBONES[n].__module__.startswith("hub_tasks.")]
+_SMALL = {"embedding_dim": 6, "max_sequence_length": 24, "buckets": 40}
+_LARGE = 8  # of whole numbers; those that are sizes, and not widths or depths
+
+
+def small(encoder: str, **overrides) -> dict:
+    """The defaults of an encoder with sizes for tests, whatever they are called."""
+    defaults = hub_tasks.encoder_defaults(encoder)
+    own = {f.name for f in ENCODERS[encoder].config} - {f.name for f in COMMON}
+    sizes = {n: 4 for n in own if type(defaults[n]) is int and defaults[n] > _LARGE}
+    known = {name: value for name, value in _SMALL.items() if name in defaults}
+    return {**defaults, **sizes, **known, **overrides}
+
+
+def tiny_encoder(encoder: str, dtype=None, **overrides) -> hub_tasks.EncoderBackbone:
+    """A random encoder over 40 ids."""
+    known = {field.name for field in ENCODERS[encoder].config}
+    config = {k: v for k, v in small(encoder, **overrides).items() if k in known}
+    return BACKBONES[encoder](**{"vocabulary_size": 40, **config}, dtype=dtype)
+
+
+def from_scratch(encoder: str, texts, labels, **overrides) -> hub_tasks.TextClassifier:
+    """A small classifier of an encoder."""
+    arguments = ("label_names", "problem_type", "dtype")
+    given = {n: overrides.pop(n) for n in arguments if n in overrides}
+    settings = small(encoder, **overrides)
+    return hub_tasks.TextClassifier.from_scratch(
+        encoder, texts, labels, hyper_parameters=settings, **given
+    )
