@@ -1,0 +1,199 @@
+"""Tokenizers that are trained from texts, and hashed n-grams."""
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import hub_tasks
+from hub_tasks.errors import DataError, PresetFormatError
+from hub_tasks.families import ENCODERS
+from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, joined
+from hub_tasks.tokenizers.long_texts import first_tokens
+
+FAMILY = ENCODERS["average_embedding"]
+SPECIAL = ("[PAD]", "[UNK]", "[SEP]")
+TEXTS = ["A good, good film", "a bad film!", "good day"]
+UNITS = ("word", "character", "subword", "token")
+NGRAMS = {"word_ngrams": 2, "character_ngrams": (3, 4), "buckets": 50}
+
+
+def train(texts=TEXTS, **options) -> TrainedTokenizer:
+    return TrainedTokenizer.train(texts, FAMILY, **options)
+
+
+def tokens(tokenizer, text: str) -> list[str]:
+    return [tokenizer.id_to_token(i) for i in tokenizer(text)]
+
+
+@pytest.mark.parametrize(
+    ("unit", "text", "expected"),
+    [
+        ("word", "A GOOD film, again", ["a", "good", "film", ",", "[UNK]"]),
+        ("character", "go do", ["g", "o", "d", "o"]),
+        ("character", "gzo", ["g", "[UNK]", "o"]),
+        ("token", "a good, good", ["a", "good,", "good"]),
+        ("token", joined(["a", "good film"]), ["a", "[UNK]"]),
+        ("word", joined(["a", "good film"]), ["a", "good", "film"]),
+        ("word", "", []),
+        ("character", "  \n", []),
+        ("subword", "", []),
+        ("token", "", []),
+        ("token", joined([]), []),
+        ("word", "\U0001f600 film", ["[UNK]", "film"]),
+        ("word", "fi\u200dlm", ["film"]),
+        ("word", "[UNK]", ["[UNK]"] * 3),  # brackets are marks like others
+    ],
+)
+def test_how_texts_are_split(unit, text, expected):
+    texts = [joined(text.split()) for text in TEXTS] if unit == "token" else TEXTS
+    assert tokens(train(texts, unit=unit), text) == expected
+
+
+def test_the_most_frequent_come_first_and_the_rarest_are_left_out():
+    assert train().vocabulary[:6] == (*SPECIAL, "good", "a", "film")
+    assert train(max_vocabulary=5).vocabulary == (*SPECIAL, "good", "a")
+    assert set(train(min_frequency=2).vocabulary) == {*SPECIAL, "good", "a", "film"}
+
+
+def test_pieces_make_up_words():
+    tokenizer = train(["low lower lowest", "new newer newest"] * 3, unit="subword")
+    assert tokenizer.detokenize(tokenizer("lower newest")) == "lower newest"
+    assert "[UNK]" not in tokens(tokenizer, "lowewest")
+    assert tokens(tokenizer, "low") == ["low"]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_same_texts_give_the_same_vocabulary(unit):
+    texts = [" ".join(c * n + d for c in "abcdefg" for n in (1, 2) for d in "xyz") for _ in "12"]
+    found = {train(texts, unit=unit, max_vocabulary=45).vocabulary for _ in range(5)}
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("special", SPECIAL)
+@pytest.mark.parametrize("unit", UNITS)
+def test_special_tokens_in_texts_are_text(special, unit):
+    texts = [*TEXTS, f"{special} good {special}"]
+    vocabulary = train(texts, unit=unit).vocabulary
+    assert vocabulary[:3] == SPECIAL
+    assert len(set(vocabulary)) == len(vocabulary)
+    assert train(texts, unit=unit)(special) != [SPECIAL.index(special)]
+
+
+@pytest.mark.parametrize(
+    "token", ["a\nb", "a\rb", "a\r", "\u2028", "a\x85b", "a\x0cb", " ", "\u3000", "a\0b", ""]
+)
+def test_tokens_that_no_line_of_a_file_can_hold_are_unknown(token, tmp_path):
+    tokenizer = train([joined([token, "good"])] * 2)
+    assert tokenizer.vocabulary == (*SPECIAL, "good")
+    tokenizer.save_to_preset(tmp_path / "preset")
+    assert Tokenizer.from_preset(tmp_path / "preset").vocabulary == tokenizer.vocabulary
+
+
+@pytest.mark.parametrize("options", [{}, NGRAMS], ids=["plain", "ngrams"])
+@pytest.mark.parametrize("lowercase", [True, False])
+@pytest.mark.parametrize("unit", UNITS)
+def test_what_is_saved_is_loaded(unit, lowercase, options, tmp_path):
+    texts = [*TEXTS, "\u4eca\u5929 e\u0301t\u00e9 \U0001f600 \u0130"]
+    tokenizer = train(texts, unit=unit, lowercase=lowercase, **options)
+    tokenizer.save_to_preset(tmp_path / "preset")
+    again = Tokenizer.from_preset(tmp_path / "preset")
+    other = Tokenizer.from_config(tokenizer.get_config())
+    for made in (again, other):
+        assert made.get_config() == tokenizer.get_config()
+        assert made(texts) == tokenizer(texts)
+    assert again.vocabulary_size() == len(tokenizer.vocabulary) + tokenizer.options["buckets"]
+
+
+# --- n-grams
+
+WORDS = st.text(min_size=1, max_size=12) | st.sampled_from(
+    ["don_t", "\u0939\u093f\u0902", "\u03a3"]
+)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=6).map(" ".join), st.sampled_from(UNITS[:2]))
+@example("\u0939\u093f\u0928\u094d\u0926\u0940 \u092e\u0947\u0902", "word")
+@example("a\u200db \u00adx \u4e2d\u6587abc don_t \u03a3\u0391\u03a3 \u0130", "word")
+@settings(max_examples=150, deadline=None)
+def test_with_ngrams_words_are_those_of_the_vocabulary(text, unit):
+    try:
+        text.encode()
+        plain = train([text], unit=unit)
+    except (UnicodeEncodeError, DataError):
+        return
+    with_ngrams = TrainedTokenizer(plain.vocabulary, FAMILY, unit, **NGRAMS)
+    words, ids = plain(text), with_ngrams(text)
+    assert ids[: len(words)] == words
+    assert all(i >= len(plain.vocabulary) for i in ids[len(words) :])
+    assert max(ids) < with_ngrams.vocabulary_size()
+    assert ids == with_ngrams(text)  # from what is kept of words as well
+
+
+def test_ids_of_ngrams_are_crc32():
+    """So that they are the same in every process and version."""
+    from zlib import crc32
+
+    tokenizer = train(unit="word", word_ngrams=1, character_ngrams=(3, 4), buckets=1000)
+    first = len(tokenizer.vocabulary)
+    grams = ["<da", "day", "ay>", "<day", "day>"]
+    expected = [first + crc32(gram.encode()) % 1000 for gram in grams]
+    assert tokenizer("day") == [tokenizer.token_to_id("day"), *expected]
+
+
+def test_runs_of_words_know_their_order():
+    tokenizer = train(word_ngrams=3, buckets=10_000)
+    forth, back = tokenizer("good film day"), tokenizer("day film good")
+    assert len(forth) == len(back) == 3 + 2 + 1
+    assert not set(forth[3:]) & set(back[3:])
+    assert tokenizer("good film")[2:] == forth[3:4]
+
+
+def test_words_that_were_never_seen_share_their_ngrams():
+    tokenizer = train(word_ngrams=1, character_ngrams=(3, 5), buckets=10_000)
+    unknown = tokenizer.special_ids["unknown"]
+    seen, unseen = tokenizer("goodness"), tokenizer("goodish")
+    assert seen[0] == unseen[0] == unknown
+    assert len(set(seen[1:]) & set(unseen[1:])) >= 3
+
+
+# --- bad and large input
+
+
+@pytest.mark.parametrize("options", [{}, NGRAMS], ids=["plain", "ngrams"])
+@pytest.mark.parametrize("unit", UNITS)
+def test_huge_texts_give_their_first_tokens(unit, options):
+    tokenizer = train(unit=unit, **options)
+    tokenize = first_tokens(tokenizer, 64)
+    for huge in ("good film " * 100_000, "good" * 100_000):
+        start = tokenizer([huge[:2000]])[0][:64] if " " in huge or unit == "character" else None
+        found = tokenize([huge, "good"])
+        assert found[1] == tokenizer("good")
+        if start is not None and unit != "subword":
+            assert found[0][:64] == start
+    words = [joined(["good", "film"] * 50_000)]
+    assert tokenize(words)[0][:64] == tokenizer([joined(["good", "film"] * 40)])[0][:64]
+
+
+@pytest.mark.parametrize("texts", [[], [""], [" \n"], [joined([])], [joined([" "])]])
+@pytest.mark.parametrize("unit", ["auto", *UNITS])
+def test_texts_without_a_token(texts, unit):
+    with pytest.raises(DataError, match=r"empty vocabulary.*Received: texts="):
+        train(texts, unit=unit)
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "message"),
+    [
+        ([*SPECIAL, "a", "a"], "has a token twice.*'a'"),
+        (["a", "[PAD]", "[UNK]"], r"lacks the special tokens \[SEP\]"),
+    ],
+)
+def test_vocabularies_that_are_refused(vocabulary, message):
+    with pytest.raises(PresetFormatError, match=message):
+        TrainedTokenizer(vocabulary, FAMILY)
+
+
+def test_a_tokenizer_of_one_encoder_serves_another():
+    tokenizer = train()
+    preprocessor = hub_tasks.TextClassifierPreprocessor(tokenizer, 8, family=ENCODERS["cnn"])
+    assert preprocessor(["good film"])["token_ids"].shape == (1, 8)
