@@ -59,7 +59,7 @@ def _problem_type(labels: Any) -> str:
         return _SEVERAL
     floats = getattr(labels, "dtype", None) is not None and labels.dtype.kind == "f"
     floats = floats or all(isinstance(value, float) for value in labels)
-    if floats and len(labels) and not all(float(value).is_integer() for value in labels):
+    if floats and any(not float(value).is_integer() for value in np.ravel(labels)):
         return _NUMBERS
     return _SINGLE
 
@@ -70,10 +70,7 @@ def _names(labels: Any, problem_type: str) -> list[str]:
     several = problem_type == _SEVERAL
     values = [value for row in labels for value in row] if several else list(labels)
     values = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values]
-    distinct = set(values)
-    if all(isinstance(value, str) for value in distinct):
-        return sorted(distinct)
-    named = any(isinstance(value, str) for value in distinct)
+    named = any(isinstance(value, str) for value in values)
     for i, value in enumerate(values):
         if not isinstance(value, str if named else int | float | np.number) or (
             not named and not float(value).is_integer()
@@ -82,7 +79,9 @@ def _names(labels: Any, problem_type: str) -> list[str]:
                 "Labels are names, all of them strings, or ids, all of them whole numbers; "
                 f"labels[{i}] is not. {received(value=value)}"
             )
-    ids = sorted(int(value) for value in distinct)
+    if named:
+        return sorted(set(values))
+    ids = sorted({int(value) for value in values})
     if ids != list(range(len(ids))):
         raise DataError(
             "Labels that are numbers are ids and go from 0 to the number of classes less one. Pass "
