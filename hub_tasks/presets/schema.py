@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, received, shorten
-from hub_tasks.families import REQUIRED, Family, Field, find_family
+from hub_tasks.families import FAMILIES, REQUIRED, Family, Field
 from hub_tasks.presets.data import AddedToken
 
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
@@ -120,9 +120,9 @@ def check_field(field: Field, value: Any, where: str, pointer: str) -> Any:
 
 def _check_nested(value: Any, where: str, pointer: str) -> dict[str, Any]:
     """The configuration of another family's backbone, with the family's name in it."""
-    if not isinstance(value, dict) or not isinstance(value.get("family"), str):
-        raise PresetFormatError(f"{where}: {pointer} must be an object with a `family`.")
-    family = find_family(value["family"])
+    if not isinstance(value, dict):
+        raise PresetFormatError(f"{where}: {pointer} must be an object. {received(value=value)}")
+    family = FAMILIES[check_choice(value.get("family"), where, f"{pointer}/family", FAMILIES)]
     fields = {field.name: field for field in family.config if not field.nested}
     required = [name for name, field in fields.items() if field.default is REQUIRED]
     check_keys(value, where, pointer, ("family", *fields), required)
