@@ -5,7 +5,8 @@
 Writes `tests/golden/schema_<n>/`: for each case a preset, and beside it a JSON file with
 texts and the logits that they must give. The weights are random, the logits those of
 `transformers`, which computes them from a checkpoint of its own making that hub_tasks then
-reads and saves; so nothing that a test expects comes from hub_tasks.
+reads and saves, and for the small encoders those of a few lines of Torch below; so nothing that
+a test expects comes from hub_tasks.
 
 Run once for a new schema, before it is released. What exists stays as it is. Wants `torch`
 and `transformers`. To make those of an older schema, check its version out elsewhere and run
@@ -14,11 +15,13 @@ this file with PYTHONPATH set to there.
 
 import json
 import pathlib
+import re
 import sys
 import tempfile
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tokenizers
 import torch
 import transformers
@@ -94,6 +97,65 @@ CASES: dict[str, tuple[Callable[[pathlib.Path], Any], str]] = {
 }
 
 
+def average_embedding(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The mean of the tokens' vectors."""
+    return x.mean(0)
+
+
+def kim_cnn(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The largest output of each filter, the text between zeros."""
+    found = []
+    for name in [name for name in weights if name.endswith("/kernel")]:
+        kernel, bias = weights[name], weights[name.replace("kernel", "bias")]
+        before, after = (len(kernel) - 1) // 2, len(kernel) // 2
+        padded = torch.nn.functional.pad(x.T, (before, after))
+        outputs = torch.nn.functional.conv1d(padded[None], kernel.permute(2, 1, 0), bias)
+        found.append(outputs[0].relu().max(1).values)
+    return torch.cat(found)
+
+
+def bilstm(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The largest value of each entry of both states."""
+    _, *cells = weights.values()
+    lstm = torch.nn.LSTM(x.shape[1], len(cells[1]), bidirectional=True)
+    with torch.no_grad():
+        for suffix, (kernel, recurrent, bias) in (("", cells[:3]), ("_reverse", cells[3:])):
+            getattr(lstm, f"weight_ih_l0{suffix}").copy_(kernel.T)
+            getattr(lstm, f"weight_hh_l0{suffix}").copy_(recurrent.T)
+            getattr(lstm, f"bias_ih_l0{suffix}").copy_(bias)
+            getattr(lstm, f"bias_hh_l0{suffix}").zero_()
+        return lstm(x)[0].max(0).values
+
+
+ENCODERS = {
+    "average_embedding": (average_embedding, {}, "h5"),
+    "kim_cnn": (kim_cnn, {"filters": 4, "widths": (2, 3)}, "safetensors"),
+    "bilstm": (bilstm, {"units": 4}, "h5"),
+}
+
+
+def make_encoder(name: str, target: pathlib.Path) -> None:
+    """Writes one preset of a small encoder and what it must give."""
+    encode, sizes, weights_format = ENCODERS[name]
+    clf = hub_tasks.TextClassifier.from_scratch(
+        name, TEXTS[:3], LABELS, label_names=LABELS, embedding_dim=6, **sizes
+    )
+    torch.manual_seed(1)
+    for variable in clf.weights:
+        variable.assign(torch.randn(tuple(variable.shape)).numpy())
+    clf.save_to_preset(target, weights_format=weights_format)
+    stored = {n: torch.tensor(np.array(v)) for n, v in clf.backbone.named_weights().items()}
+    kernel, bias = (torch.tensor(np.array(v)) for v in clf.head_variables())
+    vocabulary = (target / "assets/tokenizer/vocabulary.txt").read_text().split("\n")
+    ids = {token: i for i, token in enumerate(vocabulary)}
+    logits = []
+    for text in TEXTS:
+        words = re.findall(r"\w+|[^\w\s]", text.lower()) or ["[PAD]"]
+        x = stored["embedding/embeddings"][[ids.get(word, ids["[UNK]"]) for word in words]]
+        logits.append((encode(x, stored) @ kernel + bias).tolist())
+    _write_record(target, f"torch {torch.__version__}", logits)
+
+
 def make(name: str, target: pathlib.Path) -> None:
     """Writes one preset and what it must give."""
     configure, weights_format = CASES[name]
@@ -114,25 +176,34 @@ def make(name: str, target: pathlib.Path) -> None:
             logits = model(**encoded).logits
         clf = hub_tasks.TextClassifier.from_preset(checkpoint)
         clf.save_to_preset(target, weights_format=weights_format)
+    by = f"transformers {transformers.__version__}, torch {torch.__version__}"
+    _write_record(target, by, logits.tolist())
+
+
+def _write_record(target: pathlib.Path, by: str, logits: list[list[float]]) -> None:
     record = {
         "made_by": "tools/make_golden_presets.py",
-        "logits_by": f"transformers {transformers.__version__}, torch {torch.__version__}",
+        "logits_by": by,
         "preset_by": f"hub_tasks {hub_tasks.__version__}, schema {SCHEMA_VERSION}",
         "labels": LABELS,
         "texts": TEXTS,
-        "logits": logits.tolist(),
+        "logits": logits,
     }
     target.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 def main() -> None:
     """Makes the cases that the installed hub_tasks knows."""
-    for name in CASES:
+    known = [name for name in CASES if name in hub_tasks.families.FAMILIES]
+    known += [name for name in ENCODERS if name in getattr(hub_tasks.families, "ENCODERS", ())]
+    for name in known:
         target = GOLDEN / f"schema_{SCHEMA_VERSION}" / name
         if target.exists():
             print(f"{target} exists and stays as it is", file=sys.stderr)
-        elif name in hub_tasks.families.FAMILIES:
+        elif name in CASES:
             make(name, target)
+        else:
+            make_encoder(name, target)
 
 
 if __name__ == "__main__":
