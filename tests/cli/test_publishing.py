@@ -2,14 +2,18 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import hub_tasks
 from hub_tasks import cli
 from hub_tasks.presets import CATALOGUE
 from tests.checks.broken_presets import edit_json, put
 from tests.checks.kaggle_uploads import kaggle_server
+from tests.checks.tiny import LABELS, TEXTS, from_scratch
 
 
 @pytest.fixture
@@ -116,3 +120,34 @@ def test_upload_says_where_the_preset_is(preset, capsys, monkeypatch):
     assert variant == "me/moods/keras/tiny"
     assert files == {p.relative_to(preset).as_posix(): p.read_bytes()
                      for p in preset.rglob("*") if p.is_file()}  # fmt: skip
+
+
+def as_installed(*arguments: str) -> subprocess.CompletedProcess:
+    """The command in a process of its own name, which imports no Keras by itself."""
+    code = "import sys; sys.argv[0] = 'hub-tasks'; from hub_tasks.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_encoders_are_known_to_the_command(tmp_path):
+    clf = from_scratch("fast_ngram", TEXTS, LABELS)
+    clf.save_to_preset(tmp_path / "preset")
+    hub_tasks.write_model_card(tmp_path / "preset")
+    finished = as_installed("inspect", str(tmp_path / "preset"), "--json")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    found = json.loads(finished.stdout)
+    assert (found["family"], found["task"]) == ("fast_ngram", "classifier")
+    assert found["labels"] == ["negative", "positive"]
+    assert found["parameters"] == clf.count_params()
+    assert found["tokenizer"] == "trained"
+    assert found["errors"] == found["oddities"] == []
+    sent = as_installed("upload", "hf://me/mine", str(tmp_path / "preset"), "--dry-run")
+    assert sent.returncode == 0, sent.stderr
+    assert "model.weights.h5" in sent.stdout
+
+
+def test_an_encoder_that_nobody_defined_is_an_error(tmp_path, capsys):
+    from_scratch("cnn", TEXTS, LABELS).save_to_preset(tmp_path / "preset")
+    put(tmp_path / "preset" / "config.json", "/registered_name", "hub_tasks>MineBackbone")
+    shown = run(capsys, "inspect", tmp_path / "preset", status=1)
+    assert "import the module that defines its class" in " ".join(shown.split())

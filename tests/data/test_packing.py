@@ -135,3 +135,55 @@ def test_rows_that_fill_up_a_batch_hold_no_text():
         packed["token_ids"], [[START, 1, 2, END], [START, END, PAD, PAD], [START, END, PAD, PAD]]
     )
     np.testing.assert_array_equal(packed["padding_mask"].sum(axis=1), [4, 2, 2])
+
+
+SPECIALS = st.sampled_from([None, START]), st.sampled_from([None, END])
+TOKENS = st.lists(st.lists(st.integers(10, 99), max_size=12), min_size=1, max_size=6)
+
+
+@given(TOKENS, *SPECIALS, st.integers(3, 16), st.integers(0, 3), st.integers(0, 3))
+@example([[]], None, None, 3, 0, 1)
+@settings(max_examples=300, deadline=None)
+def test_rows_of_one_text_may_be_packed_at_once(rows, start, end, most, wider, higher):
+    packer = Packer(start, end, PAD, most, "round_robin")
+    lengths = np.array([len(row) for row in rows])
+    whole = np.minimum(packer.lengths([lengths]), most)
+    width, height = whole.max() + wider, len(rows) + higher
+    flat = np.array([7, *(token for row in rows for token in row), 7], "int32")
+    starts = 1 + np.cumsum([0, *lengths[:-1]])
+    order = np.arange(len(rows))[::-1]  # rows are chosen in any order
+    expected = packer.pack([[rows[i]] for i in order], width, height)
+    found = packer.pack_singles(flat, starts[order], lengths[order], width, height)
+    assert list(found) == list(expected)
+    for key, array in expected.items():
+        np.testing.assert_array_equal(found[key], array, err_msg=key)
+        assert found[key].dtype == array.dtype
+    np.testing.assert_array_equal(expected["padding_mask"].sum(1)[: len(rows)], whole[order])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([1, 2], [3], [1, 2, 8, 3]),
+        ([], [3], [8, 3]),
+        ([1], [], [1, 8]),
+        ([], [], [8]),
+        ([1, 2, 3, 4], [5, 6, 7], [1, 2, 3, 8, 5, 6]),
+    ],
+)
+def test_a_token_may_stand_between_two_texts(first, second, expected):
+    packer = Packer(None, None, PAD, 6, "round_robin", numbered=False, between=8)
+    arrays = packer.pack([[first, second]], 6)
+    assert arrays["token_ids"][0].tolist() == expected + [PAD] * (6 - len(expected))
+    assert arrays["padding_mask"][0].sum() == len(expected)
+    assert not arrays["segment_ids"].any()
+    lengths = [np.array([len(first)]), np.array([len(second)])]
+    assert min(packer.lengths(lengths)[0], 6) == len(expected)
+
+
+def test_a_text_without_tokens_has_one_to_look_at():
+    packer = Packer(None, None, PAD, 6, "round_robin", between=8)
+    arrays = packer.pack([[[]], [[5]]], 2, 3)
+    assert arrays["token_ids"].tolist() == [[PAD, PAD], [5, PAD], [PAD, PAD]]
+    assert arrays["padding_mask"].tolist() == [[1, 0]] * 3
+    assert packer.lengths([np.array([0, 1])]).tolist() == [1, 1]
