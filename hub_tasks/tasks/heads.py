@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from hub_tasks.errors import DataError, received
 from hub_tasks.families import Head
 from hub_tasks.layers import ACTIVATIONS, normalization, pool, random_weights
 
@@ -33,6 +34,9 @@ def classification_head(
 
     Returns:
         The output tensor, `(batch, num_classes)`, and the head's layers.
+
+    Raises:
+        DataError: a pooling over tokens, of which the backbone gives no vectors.
     """
     policy = backbone.dtype_policy
     if policy.compute_dtype not in ("float32", "float64"):
@@ -59,6 +63,11 @@ def _pool(backbone: keras.Model, kind: str, policy: Any) -> tuple[Any, list[kera
     outputs = backbone(backbone.input)
     if kind == "family":
         return outputs["pooled_output"], []
+    if "sequence_output" not in outputs:
+        raise DataError(
+            f"`pooling` must be 'family': {type(backbone).__name__} gives one vector for a text "
+            f"and none for its tokens. {received(pooling=kind)}"
+        )
     if kind == "cls":
         return outputs["sequence_output"][:, 0], []
     layer = pool(kind, dtype=policy, name="pooling")

@@ -307,6 +307,12 @@ def test_texts_without_a_token(texts):
         average(texts)
 
 
+@pytest.mark.parametrize("pooling", ["cls", "mean", "attention"])
+def test_there_are_no_tokens_to_pool(pooling, clf):
+    with pytest.raises(DataError, match=r"AverageEmbeddingBackbone gives one vector.*Received"):
+        hub_tasks.TextClassifier(clf.backbone, 2, clf.preprocessor, pooling=pooling)
+
+
 def test_classifiers_of_a_family_are_not_made_from_scratch():
     with pytest.raises(DataError, match=r"BertTextClassifier.*TextClassifier\.from_scratch"):
         hub_tasks.BertTextClassifier.from_scratch("cnn", TEXTS, LABELS)

@@ -117,6 +117,12 @@ CASES = {
         r"hub_tasks\.json.*import the module that defines its class",
         base="encoder signed",
     ),
+    "a pooling over tokens": Case(
+        entry("hub_tasks.json", "/head", {"pooling": "mean"}),
+        PresetFormatError,
+        r"hub_tasks\.json.*/head/pooling must be family",
+        base="encoder signed",
+    ),
     "embedding a string": config("embedding", "OUTSIDE/fifo"),
     "embedding a list": config("embedding", [BERT]),
     "embedding without a family": config("embedding", {"hidden_dim": 8}),

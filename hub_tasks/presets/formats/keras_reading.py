@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub_tasks.errors import PresetFormatError, PresetWeightsError, UnsafePresetError, received
-from hub_tasks.families import KERAS_HUB, REQUIRED, Family, Field, Tensor
+from hub_tasks.families import ENCODERS, KERAS_HUB, REQUIRED, Family, Field, Tensor
 from hub_tasks.presets import files as names
 from hub_tasks.presets.data import HeadData, PresetData
 from hub_tasks.presets.files import PresetFiles
@@ -172,7 +172,13 @@ def check_head(
     check_choice(activation, where, f"{pointer}/activation", ACTIVATIONS)
     if num_classes == 1 and activation == "softmax":
         raise PresetFormatError(f"{where}: {place} is 1 under a softmax.")
-    ours = _own_entries(manifest, f"{names.MANIFEST} of preset {files}", num_classes, activation)
+    place = f"{names.MANIFEST} of preset {files}"
+    ours = _own_entries(manifest, place, num_classes, activation)
+    if family.name in ENCODERS and ours["pooling"] != "family":
+        raise PresetFormatError(
+            f"{place}: /head/pooling must be family over {family.title}, which gives one vector "
+            f"for a text. {received(pooling=ours['pooling'])}"
+        )
     return HeadData(
         num_classes=num_classes,
         activation=activation,
