@@ -44,7 +44,8 @@ class AttentionPooling(keras.layers.Layer):
 
     def call(self, x, padding_mask):
         scores = ops.matmul(x, ops.convert_to_tensor(self.query, dtype=x.dtype))
-        scores = ops.where(padding_mask[:, :, None] > 0, scores, ops.cast(-1e9, x.dtype))
+        real = ops.cast(padding_mask[:, :, None], "bool")
+        scores = ops.where(real, scores, ops.cast(-1e9, x.dtype))
         return ops.sum(x * ops.softmax(scores, axis=1), axis=1)
 
     def compute_output_shape(self, input_shape, **shapes):
