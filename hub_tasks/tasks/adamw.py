@@ -36,7 +36,9 @@ class AdamW(keras.optimizers.AdamW):
         super().update_step(gradient, variable, learning_rate * self._rate(variable))
 
     def _rate(self, variable: Any) -> float:
-        return self.embedding_rate if variable.path.endswith("embeddings") else 1.0
+        # TensorFlow hands its own variables over, which have no path.
+        known = self._trainable_variables[self._get_variable_index(variable)]
+        return self.embedding_rate if known.path.endswith("embeddings") else 1.0
 
     @property
     def learning_rate(self) -> Any:

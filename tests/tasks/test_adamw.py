@@ -45,6 +45,19 @@ def test_steps_are_those_of_keras(options, scale):
         np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize("options", [{}, {"amsgrad": True}], ids=str)
+def test_embeddings_have_a_rate_of_their_own(options):
+    named = ("embeddings", "kernel")
+    fast, slow = ([keras.Variable(START[0].copy(), name=name) for name in named] for _ in range(2))
+    grads = [ops.convert_to_tensor(START[1]) for _ in named]
+    AdamW(0.01, weight_decay=0.0, embedding_rate=4.0, **options).apply(grads, fast)
+    for rate, ours, name in zip((0.04, 0.01), fast, named, strict=True):
+        alone = [variable for variable in slow if variable.name == name]
+        keras.optimizers.AdamW(rate, weight_decay=0.0, **options).apply(grads[:1], alone)
+        expected = ops.convert_to_numpy(alone[0])
+        np.testing.assert_allclose(ops.convert_to_numpy(ours), expected, rtol=2e-5, atol=2e-6)
+
+
 def test_gradients_that_are_not_numbers_are_not_hidden():
     variable = keras.Variable(START[0])
     grads = [ops.convert_to_tensor(np.full((7, 5), np.nan, "float32"))]
