@@ -10,7 +10,8 @@ from hub_tasks.backbones.backbone import (
     values,
     widened,
 )
-from hub_tasks.backbones.encoder import EncoderBackbone, complete, encoder_defaults
+from hub_tasks.backbones.encoder import EncoderBackbone
+from hub_tasks.backbones.hyper_parameters import encoder_defaults
 from hub_tasks.backbones.keras_hub import (
     KerasHubBackbone,
     build,
@@ -33,7 +34,6 @@ __all__ = [
     "assign",
     "auto_dtype",
     "build",
-    "complete",
     "copy_weights",
     "encoder_defaults",
     "is_keras_hub",

@@ -1,27 +1,25 @@
 """Encoders that are trained from scratch: vectors of tokens -> one vector for the text."""
 
-import inspect
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, get_args, get_origin
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 from keras import ops
 
 from hub_tasks.backbones.backbone import BACKBONES, Backbone, defined_before
+from hub_tasks.backbones.hyper_parameters import complete, field_of, hyper_parameters
 from hub_tasks.backbones.recipe import FROM_SCRATCH
 from hub_tasks.errors import DataError, HubTasksError, PresetFormatError, received
-from hub_tasks.families import ENCODERS, FLAG, Field, encoder_family
+from hub_tasks.families import ENCODERS, encoder_family
 from hub_tasks.layers import HashedBigrams, bag_of_vectors, random_weights
 from hub_tasks.presets import PresetData
-from hub_tasks.presets.schema import own_value
-from hub_tasks.registry import close_matches
 
-_LARGEST = 65_536
+_OF_EMBEDDING = ("vocabulary_size", "max_sequence_length")
 _COUNTER = re.compile(r"_\d+$")
 
 
@@ -97,7 +95,7 @@ class EncoderBackbone(Backbone):
         prefix = cls.__name__.removesuffix("Backbone")
         name = encoder or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", prefix).lower()
         again = defined_before(cls, name, prefix)
-        fields = tuple(_field(cls, parameter) for parameter in _hyper_parameters(cls))
+        fields = tuple(field_of(cls, parameter) for parameter in hyper_parameters(cls))
         cls.family = encoder_family(name, prefix, title or prefix, fields)
         ENCODERS.register(name, cls.family, replace=again)
         BACKBONES.register(name, cls, replace=again)
@@ -119,7 +117,7 @@ class EncoderBackbone(Backbone):
             config["embedding"] = {"family": embedding.family.name, **embedding.config}
             config |= {key: embedding.config[key] for key in _OF_EMBEDDING if key not in config}
         config = complete(type(self), config)
-        hyper_parameters = {p.name: config[p.name] for p in _hyper_parameters(type(self))}
+        own = {p.name: config[p.name] for p in hyper_parameters(type(self))}
         with _policy(None if dtype == "auto" else dtype) as policy:
             inputs = {
                 key: keras.Input((None,), dtype="int32", name=key)
@@ -129,7 +127,7 @@ class EncoderBackbone(Backbone):
             table.trainable = config["trainable_embedding"]
             mask = ops.cast(inputs["padding_mask"], "bool")
             bag = x if pairs is None else x + pairs
-            pooled = self._encoded(x if self.beside_bag else bag, mask, hyper_parameters)
+            pooled = self._encoded(x if self.beside_bag else bag, mask, own)
             if self.beside_bag:
                 pooled = ops.concatenate([pooled, bag_of_vectors(bag, mask)], axis=-1)
             outputs = {"pooled_output": pooled}
@@ -192,82 +190,6 @@ class EncoderBackbone(Backbone):
                 path = f"{path}/{names[path, segment]}".removeprefix("/")
             found[path] = variable
         return found
-
-
-_OF_EMBEDDING = ("vocabulary_size", "max_sequence_length")
-
-
-def encoder_defaults(name: str) -> dict[str, Any]:
-    """How an encoder splits texts, and its hyper-parameters, with their defaults.
-
-    Args:
-        name: as in `TextClassifier.from_scratch`.
-
-    Raises:
-        PresetFormatError: no encoder has this name; close ones are named.
-
-    Example:
-
-    >>> import hub_tasks
-    >>> defaults = hub_tasks.encoder_defaults("bilstm")
-    >>> defaults["units"] = 64
-    >>> clf = hub_tasks.TextClassifier.from_scratch(
-    ...     "bilstm", ["good", "bad"] * 8, ["yes", "no"] * 8, hyper_parameters=defaults)
-    """
-    fields = {field.name: field.default for field in ENCODERS[name].config}
-    given = ("vocabulary_size", "embedding")
-    own = {name: value for name, value in fields.items() if name not in given}
-    return {**BACKBONES[name].text_defaults, **own}
-
-
-def complete(cls: type[EncoderBackbone], config: Mapping[str, Any]) -> dict[str, Any]:
-    """A whole configuration, every value checked.
-
-    Raises:
-        DataError: entries that are missing, unknown, or of another type or range.
-    """
-    fields = {field.name: field for field in cls.family.config}
-    unknown = [name for name in config if name not in fields]
-    if unknown:
-        raise DataError(
-            f"The encoder {cls.family.name} has no {unknown[0]!r}."
-            f"{close_matches(unknown[0], list(fields))} It has {', '.join(fields)}. "
-            f"{received(**{unknown[0]: config[unknown[0]]})}"
-        )
-    whole = cls.family.complete(config)
-    whole = {n: v.item() if isinstance(v, np.generic) else v for n, v in whole.items()}
-    try:
-        return {
-            name: own_value(field, whole[name], cls.__name__, name)
-            for name, field in fields.items()
-        }
-    except PresetFormatError as error:
-        raise DataError(str(error)) from None
-
-
-def _hyper_parameters(cls: type) -> list[inspect.Parameter]:
-    signature = inspect.signature(cls.encode, eval_str=True)
-    return [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
-
-
-def _field(cls: type, parameter: inspect.Parameter) -> Field:
-    """What is accepted for a hyper-parameter, from its default and its annotation."""
-    name, default = parameter.name, parameter.default
-    if get_origin(parameter.annotation) is Literal:
-        choices = {choice: choice for choice in get_args(parameter.annotation)}
-        return Field(name, "", default=default, choices=choices)
-    if isinstance(default, bool):
-        return Field(name, "", default=default, choices=FLAG)
-    if isinstance(default, int):
-        return Field(name, "", min(default, 1), _LARGEST, default=default)
-    if isinstance(default, float):
-        return Field(name, "", 0.0, float(_LARGEST), default=default)
-    if isinstance(default, tuple) and all(isinstance(value, int) for value in default):
-        return Field(name, "", 1, _LARGEST, default=default, many=True)
-    raise TypeError(
-        f"{cls.__name__}.encode: the default of {name} must be a whole number, a number, a flag or "
-        f"a tuple of whole numbers, or its annotation a Literal. {received(default=default)}"
-    )
 
 
 def _embed(

@@ -109,11 +109,12 @@ def _build(
         )
     space = infer_labels(rows.labels, *classes)
     space.encode(rows.labels)
-    given, settings = settings, {"dropout": _DROPOUT, **encoder_defaults(encoder), **settings}
+    settings = {"dropout": _DROPOUT, **encoder_defaults(encoder), **settings}
     own = encoder_defaults(encoder)  # its `dropout`, where it has one, is not the head's
     head = {key: settings[key] for key in _HEAD if key in settings and key not in own}
     config = {k: v for k, v in settings.items() if k in own and k not in made_by.text_defaults}
     if embedding is not None:
+        config["bigram_buckets"] = config["bigram_buckets"] or 0
         config["embedding"], tokenizer = _open_embedding(embedding, tokenizer, dtype)
         config["max_sequence_length"] = min(
             config["max_sequence_length"], config["embedding"].config["max_sequence_length"]
@@ -123,8 +124,9 @@ def _build(
         texts = (text for column in rows.texts for text in column)
         tokenizer = TrainedTokenizer.train(texts, family, **text)
         config["vocabulary_size"] = tokenizer.vocabulary_size()
-        if "bigram_buckets" not in given and tokenizer.options["unit"] == "character":
-            config["bigram_buckets"] = made_by.character_bigrams
+        by_unit = made_by.character_bigrams if tokenizer.options["unit"] == "character" else 0
+        if config["bigram_buckets"] is None:
+            config["bigram_buckets"] = by_unit
     values = vectors.read(tokenizer, config) if vectors else None
     backbone: EncoderBackbone = made_by(**config, dtype=dtype)
     if values is not None:

@@ -28,6 +28,8 @@ _LARGEST_VOCABULARY = 4_000_000
 _WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _LETTER = re.compile(r"[^\W\d_]")
 _CHARACTER = re.compile(r"\S")
+# Soft hyphens, joiners, directions and byte-order marks, as BERT leaves them out.
+_INVISIBLE = dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF])
 
 
 class TrainedTokenizer(Tokenizer):
@@ -203,7 +205,7 @@ def _splitter(unit: str, lowercase: bool) -> Callable[[str], list[str]]:
 
     def split(text: str) -> list[str]:
         if not text.isascii():
-            text = unicodedata.normalize("NFC", text)
+            text = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
         if lowercase:
             text = text.lower()
         if text.startswith(BEFORE_TOKEN):
