@@ -17,9 +17,9 @@ import keras
 import numpy as np
 
 import hub_tasks
+from hub_tasks.backbones import Recipe
 from hub_tasks.data import MemoryBatches
 from hub_tasks.tasks import recipe
-from hub_tasks.tasks.inference import BATCH_SIZE
 
 ROWS = 8_000
 TESTED_ON = {"sst2": "validation.tsv", "trec6": "test.tsv", "banking77": "test.tsv"}
@@ -34,8 +34,8 @@ def shuffle_plainly() -> None:
     """Lets training cut its batches from all rows in random order, not from buckets."""
 
     def shuffled(batches: MemoryBatches, random: np.random.Generator) -> list[np.ndarray]:
-        order = random.permutation(batches.order)
-        return np.split(order, range(BATCH_SIZE, len(order), BATCH_SIZE))
+        order, size = random.permutation(batches.order), Recipe().batch_size
+        return np.split(order, range(size, len(order), size))
 
     MemoryBatches._shuffled = shuffled
 
