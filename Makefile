@@ -30,10 +30,13 @@ test-compiled: .venv/ready .venv-jax/ready
 	$(MAKE) --jobs 1 test-tensorflow
 	$(MAKE) --jobs 1 test-no-tensorflow
 
-# Takes an hour or more, wants 24 GB of memory and the machine for itself.
+# Takes some hours, wants 24 GB of memory and the machine for itself. Of the second part, runs
+# that stand in build/benchmark_encoders.jsonl are not repeated.
 bench: .venv/ready
 	.venv/bin/python $(PIP) --editable '.[bench]'
 	.venv/bin/python tools/benchmark.py --data $(HUB_TASKS_DATA)
+	.venv/bin/python -m tools.benchmark_encoders --data $(HUB_TASKS_DATA) \
+		--word-vectors static_minilm_en --write
 
 # Reads presets changed at random; what it finds is kept in tests/trust/corpus.
 SECONDS ?= 600

@@ -11,6 +11,7 @@ NVIDIA GPU, if there is one.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import importlib.metadata
 import importlib.util
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -65,13 +67,15 @@ class Result:
 class Worker:
     """A contender's process, warmed up on the job."""
 
-    def __init__(self, contender: str, backend: str, job: dict[str, Any]):
+    def __init__(
+        self, contender: str, backend: str, job: dict[str, Any], script: pathlib.Path = WORKER
+    ):
         self.result = Result((job["task"], job["set"]), contender, backend, len(job["texts"]))
         environment = {**os.environ, "KERAS_BACKEND": backend or "torch"}
         if not job.get("gpu"):
             environment |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
         self.process = subprocess.Popen(
-            [sys.executable, str(WORKER)],
+            [sys.executable, str(script)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -234,10 +238,10 @@ def graphics_card() -> str:
     return found.splitlines()[0].strip() if found.strip() else ""
 
 
-def versions() -> str:
+def versions(packages: Sequence[str] = PACKAGES) -> str:
     found = [f"Python {platform.python_version()}"]
-    for package in PACKAGES:
-        if importlib.util.find_spec(package.replace("-", "_")):
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found.append(f"{package} {importlib.metadata.version(package)}")
     return ", ".join(found)
 

@@ -32,6 +32,8 @@ Written by `make bench`; every figure below is of one run.
 - "differs": the largest difference of a logit from the `transformers` loop's. keras-nlp computes GELU by its tanh approximation, and cannot be told otherwise.
 """
 NOTES = "\n## Notes\n"
+# Around what `tools/benchmark_encoders.py` writes.
+MARKERS = ("<!-- encoders from scratch: begin -->", "<!-- encoders from scratch: end -->")
 
 
 def shares(results: Sequence[Any]) -> dict[int, float]:
@@ -160,6 +162,29 @@ def draw(results: Sequence[Any], path: pathlib.Path) -> None:
     figure.savefig(path, dpi=80)
 
 
+def machine() -> str:
+    """The name of the processor."""
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def section_of(page: str) -> str:
+    """What stands between the markers of `with_section`, and they; empty where they are not."""
+    begin, end = page.find(MARKERS[0]), page.find(MARKERS[1])
+    return page[begin : end + len(MARKERS[1])] if -1 < begin < end else ""
+
+
+def with_section(page: str, section: str) -> str:
+    """The page with that section in place of the one it has, or before its notes."""
+    old = section_of(page)
+    if old:
+        return page.replace(old, section)
+    text, heading, notes = page.partition(NOTES)
+    return f"{text}\n{section}\n{heading}{notes}" if section else page
+
+
 def write(
     results: Sequence[Any],
     rounds: int,
@@ -168,15 +193,11 @@ def write(
     card: str,
     docs: pathlib.Path,
 ) -> None:
-    """Writes benchmarks.md and benchmarks.png; what stands under "Notes" stays."""
-    cpuinfo = pathlib.Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    machine = names[0] if names else platform.machine()
+    """Writes benchmarks.md and benchmarks.png; encoders from scratch and "Notes" stay."""
     text = [
         HEAD.format(
             command=command,
-            machine=f"{machine}, {card}" if card else machine,
+            machine=f"{machine()}, {card}" if card else machine(),
             cores=os.cpu_count(),
             versions=versions,
             rounds=rounds,
@@ -207,5 +228,7 @@ def write(
         ]
     draw(results, docs / "benchmarks.png")
     page = docs / "benchmarks.md"
-    _, heading, notes = page.read_text(encoding="utf-8").partition(NOTES)
-    page.write_text("\n".join(text) + "\n" + heading + notes, encoding="utf-8")
+    old = page.read_text(encoding="utf-8")
+    _, heading, notes = old.partition(NOTES)
+    new = "\n".join(text) + "\n" + heading + notes
+    page.write_text(with_section(new, section_of(old)), encoding="utf-8")

@@ -174,15 +174,17 @@ def peak_memory() -> float:
     return int(peak.split()[1]) / 1e6
 
 
-def main() -> None:
+def main(contenders: dict[str, Callable[[dict[str, Any]], Run]] = CONTENDERS) -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print is no answer
     job = json.loads(sys.stdin.readline())
-    run = CONTENDERS[job["contender"]](job)
+    run = contenders[job["contender"]](job)
     outputs = run(job["texts"], job["labels"])
     ready: dict[str, Any] = {"ready": True}
     if job["task"] == "predict" and isinstance(outputs, np.ndarray):
         ready["logits"] = outputs.tolist()
+    elif isinstance(outputs, dict):
+        ready |= outputs
     print(json.dumps(ready), file=answers)
     for line in sys.stdin:
         if line.strip() == "finish":

@@ -1,0 +1,182 @@
+"""The benchmark of encoders from scratch: what it runs, skips, compares and writes."""
+
+import json
+
+import numpy as np
+import pytest
+
+import hub_tasks
+from hub_tasks.families import ENCODERS
+from tools import benchmark_encoders as benchmark
+from tools.benchmark_encoders_report import section
+from tools.benchmark_plain_encoders import PLAIN, plain_model
+from tools.benchmark_report import MARKERS, section_of, with_section
+
+TEXTS = ["a fine film", "a dull film", "what a joy", "what a bore"] * 6
+LABELS = ["good", "bad"] * 12
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A data set of a few rows, as the real ones are stored."""
+    rows = [f"{text}\t{label}" for text, label in zip(TEXTS, LABELS, strict=True)]
+    for name in ("trec6", "tiny"):
+        (tmp_path / name).mkdir()
+        for part in ("train", "test"):
+            lines = "\n".join(["text\tlabel", *rows])
+            (tmp_path / name / f"{part}.tsv").write_text(lines + "\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_a_run_is_written_once(data, capsys):
+    results = data / "results.jsonl"
+    given = f"--data {data} --part accuracy --sets tiny --encoders average_embedding --seeds 3"
+    given += f" --results {results}"
+    assert benchmark.main(given.split()) == 0
+    [line] = benchmark.read_results(results)
+    assert (line["encoder"], line["set"], line["seed"]) == ("average_embedding", "tiny", 3)
+    assert 0 <= line["accuracy"] <= 1
+    assert 0 < line["int8_bytes"] < line["h5_bytes"]
+    assert line["word_vectors"] is None
+    assert min(line[f"{part}_seconds"] for part in ("build", "fit", "predict")) > 0
+    assert benchmark.main(given.split()) == 0
+    assert "1 of 1 runs" in capsys.readouterr().out
+    assert len(benchmark.read_results(results)) == 1
+
+
+def test_a_failed_run_is_not_taken_for_done(data, monkeypatch):
+    results = data / "results.jsonl"
+    given = f"--data {data} --part accuracy --sets tiny --encoders cnn --seeds 0"
+    monkeypatch.setattr(benchmark, "run", lambda *_: {"problem": "out of memory"})
+    assert benchmark.main([*given.split(), "--results", str(results)]) == 1
+    assert benchmark.read_results(results) == []
+
+
+def test_all_jobs_are_told_apart(data):
+    args = benchmark.arguments(["--data", str(data), "--word-vectors", "static_minilm_en"])
+    jobs = [*benchmark.accuracy_jobs(args), *benchmark.speed_jobs(args)]
+    assert len({benchmark.key(job) for job in jobs}) == len(jobs)
+    encoders = len(args.encoders) - 1  # and TF-IDF, which has two strengths
+    # Three sets of four have English vectors to start from.
+    assert len(jobs) == 4 * 2 + 3 * (4 + 3) * encoders + encoders + 2
+
+
+@pytest.mark.parametrize("encoder", PLAIN)
+def test_plain_models_are_of_our_shape(encoder):
+    clf = hub_tasks.TextClassifier.from_scratch(encoder, TEXTS, LABELS)
+    model = plain_model(encoder, clf.backbone.config, 2)
+
+    def shapes(made):
+        return sorted(tuple(variable.shape) for variable in made.trainable_variables)
+
+    assert shapes(model) == shapes(clf)
+    tokens = {"token_ids": np.ones((2, 4), "int32"), "padding_mask": np.ones((2, 4), "int32")}
+    assert model.predict_on_batch(tokens).shape == (2, 2)
+
+
+def test_every_encoder_has_a_plain_model():
+    ours = {n for n in ENCODERS if hasattr(hub_tasks, f"{ENCODERS[n].prefix}Backbone")}
+    assert set(PLAIN) == ours
+
+
+def line(**given):
+    empty = dict.fromkeys(benchmark.KEY) | {"threads": 2, "date": "2026-01-01", "backend": "torch"}
+    return empty | given
+
+
+def accuracy(encoder, name, values, **given):
+    figures = {"macro_f1": 0.5, "build_seconds": 1.0, "fit_seconds": 9.0, "predict_seconds": 1.0}
+    figures |= {"parameters": 1000, "h5_bytes": 4e6, "int8_bytes": 1e6, "epochs": 7} | given
+    figures |= {"task": "accuracy", "contender": "encoder", "encoder": encoder, "set": name}
+    return [line(seed=i, accuracy=value, **figures) for i, value in enumerate(values)]
+
+
+def baseline(name, strength, value):
+    figures = {"macro_f1": 0.5, "fit_seconds": 1.0, "predict_seconds": 1.0, "parameters": 10}
+    return line(
+        task="accuracy", contender="TF-IDF", set=name, C=strength, accuracy=value, **figures
+    )
+
+
+GOALS = {
+    "TREC questions: the best (cnn)": (
+        accuracy("cnn", "trec6", [0.91, 0.92, 0.93]) + accuracy("bigru", "trec6", [0.85]),
+        "at least 92.0% | 92.0% | yes",
+    ),
+    "TREC questions: every encoder, the last (bigru)": (
+        accuracy("cnn", "trec6", [0.92]) + accuracy("bigru", "trec6", [0.88, 0.85]),
+        "at least 87.0% | 86.5% | **no**",
+    ),
+    "Chinese titles (thucnews_titles): every encoder, the last (cnn)": (
+        [*accuracy("cnn", "thucnews_titles", [0.79]), baseline("thucnews_titles", 1.0, 0.8)],
+        "at least 80.0% | 79.0% | **no**",
+    ),
+    "Chinese titles (thucnews_titles): the best (cnn)": (
+        [
+            *accuracy("cnn", "thucnews_titles", [0.83]),
+            baseline("thucnews_titles", 1.0, 0.80),
+            baseline("thucnews_titles", 10.0, 0.82),
+        ],
+        "at least 84.0% | 83.0% | **no**",
+    ),
+    "SST-2 phrases: the best (cnn from vectors)": (
+        accuracy("cnn", "sst2", [0.8]) + accuracy("cnn", "sst2", [0.87], word_vectors="vectors"),
+        "at least 86.0% | 87.0% | yes",
+    ),
+    "Banking77: the best (cnn)": (
+        accuracy("cnn", "banking77", [0.9])
+        + accuracy("cnn", "banking77", [0.95], word_vectors="vectors"),
+        "at least 91.0% | 90.0% | **no**",
+    ),
+    # Of the more accurate start, be the other one smaller.
+    "SST-2 phrases: average_embedding, saved as int8": (
+        accuracy("average_embedding", "sst2", [0.85], int8_bytes=900_000)
+        + accuracy("average_embedding", "sst2", [0.8], int8_bytes=5e5, word_vectors="vectors"),
+        "at most 776 KB | 900 KB | **no**",
+    ),
+    "SST-2 phrases: average_embedding, training": (
+        accuracy("average_embedding", "sst2", [0.85], fit_seconds=77.0),
+        "at most 78 s | 78 s | yes",
+    ),
+    "tiny: from the best to the last (cnn)": (
+        accuracy("cnn", "tiny", [0.80]) + accuracy("bigru", "tiny", [0.87]),
+        "at most 6.0 points | 7.0 points | **no**",
+    ),
+    "training, cnn, torch: of plain Keras's texts/s": (
+        [line(task="fit", encoder="cnn", rates=[100, 80, 90], plain_rates=[100, 100, 100])],
+        "at least 0.90x | 0.90x | yes",
+    ),
+    "prediction, average_embedding, `classify`, torch: texts/s": (
+        [line(task="predict", encoder="average_embedding", contender="classify", rates=[49_000.0])],
+        "at least 50,000 | 49,000 | **no**",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", GOALS)
+def test_goals_are_held_against_what_was_measured(what):
+    lines, expected = GOALS[what]
+    assert f"| {what} | {expected} |" in section(json.loads(json.dumps(lines))).splitlines()
+
+
+def test_tables_give_the_mean_and_the_spread():
+    lines = accuracy("cnn", "trec6", [0.90, 0.91, 0.95], h5_bytes=4_000_000, int8_bytes=1_000_000)
+    row = (
+        "| cnn | 92.0% (90.0%–95.0%) | 50.0% | 10.0 | 1.00 | 7 | 1,000 | 4,000 KB | 1,000 KB | 3 |"
+    )
+    assert row in section(lines).splitlines()
+
+
+def test_either_writer_leaves_the_rest_of_the_page():
+    section = f"{MARKERS[0]}\nnew\n{MARKERS[1]}"
+    page = "# Benchmarks\n\ntables\n\n## Notes\n\nnotes\n"
+    first = with_section(page, section)
+    assert section_of(first) == section
+    assert first.index("tables") < first.index("new") < first.index("## Notes")
+    again = with_section(first, section.replace("new", "newer"))
+    assert again == first.replace("new", "newer")
+    # What the other benchmark does: tables anew, the section and the notes as they were.
+    assert with_section(page.replace("tables", "others"), section_of(again)) == again.replace(
+        "tables", "others"
+    )
+    assert with_section(page, section_of(page)) == page

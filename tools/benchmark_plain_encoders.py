@@ -1,0 +1,103 @@
+"""The encoders from scratch as one writes them with Keras's own layers, without a library.
+
+Of the same shape and as many numbers as ours, so that training speeds can be compared.
+Padding is left out of means and of recurrent layers, as Keras offers; its largest values
+know no mask.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+
+def bag(x: Any, mask: Any) -> Any:
+    mean = layers.GlobalAveragePooling1D()(x, mask=mask)
+    return layers.Concatenate()([mean, layers.GlobalMaxPooling1D()(x)])
+
+
+def beside_bag(states: Any, x: Any, mask: Any) -> Any:
+    return layers.Concatenate()([bag(states, mask), bag(x, mask)])
+
+
+def convolution(x: Any, filters: int, width: int) -> Any:
+    return layers.Conv1D(filters, width, padding="same", activation="relu")(x)
+
+
+def both_ways(kind: type[keras.layers.Layer], x: Any, mask: Any, units: int) -> Any:
+    return layers.Bidirectional(kind(units, return_sequences=True))(x, mask=mask)
+
+
+def average_embedding(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+    return bag(x, mask)
+
+
+def fast_ngram(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+    return layers.GlobalAveragePooling1D()(x, mask=mask)
+
+
+def bilstm(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+    return beside_bag(both_ways(layers.LSTM, x, mask, c["units"]), x, mask)
+
+
+def bigru(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+    return beside_bag(both_ways(layers.GRU, x, mask, c["units"]), x, mask)
+
+
+def cnn(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+    return beside_bag(convolution(x, c["filters"], c["width"]), x, mask)
+
+
+def cnn_lstm(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+    phrases = convolution(x, c["filters"], c["width"])
+    return beside_bag(both_ways(layers.LSTM, phrases, mask, c["units"]), x, mask)
+
+
+def cnn_gru(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+    phrases = convolution(x, c["filters"], c["width"])
+    return beside_bag(both_ways(layers.GRU, phrases, mask, c["units"]), x, mask)
+
+
+def kim_cnn(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+    found = [convolution(x, c["filters"], width) for width in c["widths"]]
+    largest = [layers.GlobalMaxPooling1D()(each) for each in found]
+    return layers.Concatenate()([*largest, bag(x, mask)])
+
+
+def cnn_attention(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+    found = layers.Concatenate()([convolution(x, c["filters"], width) for width in c["widths"]])
+    shares = layers.Softmax(axis=1)(layers.Dense(1, use_bias=False)(found), mask=mask[:, :, None])
+    weighed = layers.Flatten()(layers.Dot(axes=1)([shares, found]))
+    return layers.Concatenate()([weighed, layers.GlobalMaxPooling1D()(found), bag(x, mask)])
+
+
+PLAIN: dict[str, Callable[[Any, Any, Mapping[str, Any]], Any]] = {
+    function.__name__: function
+    for function in (
+        average_embedding,
+        bigru,
+        bilstm,
+        cnn,
+        cnn_attention,
+        cnn_gru,
+        cnn_lstm,
+        fast_ngram,
+        kim_cnn,
+    )
+}
+
+
+def plain_model(encoder: str, config: Mapping[str, Any], classes: int) -> keras.Model:
+    """A compiled model of the shape that a configuration of ours has."""
+    keys = ("token_ids", "padding_mask")
+    inputs = {key: keras.Input((None,), dtype="int32", name=key) for key in keys}
+    mask = ops.cast(inputs["padding_mask"], "bool")
+    x = layers.Embedding(config["vocabulary_size"], config["embedding_dim"])(inputs["token_ids"])
+    x = layers.Dropout(config["word_dropout"], noise_shape=(None, None, 1))(x)
+    x = layers.SpatialDropout1D(config["embedding_dropout"])(x)
+    vector = layers.Dropout(0.5)(PLAIN[encoder](x, mask, config))
+    model = keras.Model(inputs, layers.Dense(classes)(vector))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
+    return model
