@@ -46,9 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _measure(clf: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     from hub_tasks.data.examples import read_examples
-    from hub_tasks.evaluation import class_scores
     from hub_tasks.tasks.predictions import chosen_labels
     from hub_tasks.tasks.recipe import auto_metrics
+    from hub_tasks.tasks.scores import count_labels
 
     columns = arguments.text_column, arguments.pair_column, arguments.label_column
     examples = read_examples(arguments.data, clf.problem_type, *columns)
@@ -63,13 +63,9 @@ def _measure(clf: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     if regression:
         return found
     predicted = chosen_labels(outputs, clf.problem_type, clf.activation)
-    scores = class_scores(truth, predicted, clf.num_classes)
-    by_class = scores.precision.tolist(), scores.recall.tolist(), scores.f1.tolist(), scores.support
-    found["macro"] = dict(zip(_SHARES, scores.macro(), strict=True))
-    found["classes"] = {
-        name: {**dict(zip(_SHARES, shares, strict=True)), "support": int(count)}
-        for name, *shares, count in zip(clf.labels, *by_class, strict=True)
-    }
+    report = count_labels(truth, predicted, clf.num_classes).report(clf.labels)
+    found["macro"] = {share: report["macro avg"][share] for share in _SHARES}
+    found["classes"] = {name: report[name] for name in clf.labels}
     return found
 
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from hub_tasks.errors import DataError, printable, received
 from hub_tasks.tasks.predictions import to_probabilities
+from hub_tasks.tasks.scores import AVERAGES, Counts, Report, count_labels
 from hub_tasks.tasks.scoring import LabelledBatches, ValidationCallback, labelled_batches
 from hub_tasks.tasks.task import Task
-from hub_tasks.training.scores import AVERAGES, Counts, Report, count_labels
 
 _SHOWN = 40  # labels in a table with verbose=1
 _NAMED = 5  # labels in a line below it

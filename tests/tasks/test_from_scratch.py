@@ -95,7 +95,7 @@ def test_every_setting_arrives(name):
         elif isinstance(value, float):
             changed[key] = value / 2 + 0.01
         elif key not in ("unit", "character_ngrams", "min_frequency"):
-            changed[key] = (2, 4) if isinstance(value, tuple) else value + 1
+            changed[key] = (2, 4) if isinstance(value, tuple) else (value or 0) + 1
     clf = hub_tasks.TextClassifier.from_scratch(name, TEXTS, LABELS, hyper_parameters=changed)
     found = {**clf.preprocessor.tokenizer.options, **clf.backbone.config}
     for key, value in changed.items():

@@ -215,7 +215,7 @@ def test_the_table_names_labels_and_zeros(capsys):
 def test_thousands_of_labels_are_counted_at_once():
     from time import process_time
 
-    from hub_tasks.training.scores import count_labels
+    from hub_tasks.tasks.scores import count_labels
 
     random = np.random.default_rng(0)
     true, said = random.integers(5000, size=(2, 100_000))
@@ -227,7 +227,7 @@ def test_thousands_of_labels_are_counted_at_once():
 
 
 def test_labels_that_do_not_occur_count_only_where_several_may_apply():
-    from hub_tasks.training.scores import count_labels
+    from hub_tasks.tasks.scores import count_labels
 
     names = ("a", "b", "c")
     one = count_labels(np.array([0, 1]), np.array([0, 0]), 3).report(names)
