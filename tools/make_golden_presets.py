@@ -97,13 +97,18 @@ CASES: dict[str, tuple[Callable[[pathlib.Path], Any], str]] = {
 }
 
 
+def bag(x: torch.Tensor) -> torch.Tensor:
+    """The mean of a text's vectors, and the largest value of each entry."""
+    return torch.cat([x.mean(0), x.max(0).values])
+
+
 def average_embedding(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
-    """The mean of the tokens' vectors."""
-    return x.mean(0)
+    """The bag of the tokens' vectors."""
+    return bag(x)
 
 
 def kim_cnn(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
-    """The largest output of each filter, the text between zeros."""
+    """The largest output of each filter, the text between zeros, and the bag of vectors."""
     found = []
     for name in [name for name in weights if name.endswith("/kernel")]:
         kernel, bias = weights[name], weights[name.replace("kernel", "bias")]
@@ -111,11 +116,11 @@ def kim_cnn(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
         padded = torch.nn.functional.pad(x.T, (before, after))
         outputs = torch.nn.functional.conv1d(padded[None], kernel.permute(2, 1, 0), bias)
         found.append(outputs[0].relu().max(1).values)
-    return torch.cat(found)
+    return torch.cat([*found, bag(x)])
 
 
 def bilstm(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
-    """The largest value of each entry of both states."""
+    """The bag of both states, and that of the tokens' vectors."""
     _, *cells = weights.values()
     lstm = torch.nn.LSTM(x.shape[1], len(cells[1]), bidirectional=True)
     with torch.no_grad():
@@ -124,7 +129,7 @@ def bilstm(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
             getattr(lstm, f"weight_hh_l0{suffix}").copy_(recurrent.T)
             getattr(lstm, f"bias_ih_l0{suffix}").copy_(bias)
             getattr(lstm, f"bias_hh_l0{suffix}").zero_()
-        return lstm(x)[0].max(0).values
+        return torch.cat([bag(lstm(x)[0]), bag(x)])
 
 
 ENCODERS = {

@@ -79,8 +79,7 @@ def complete(cls: type[Backbone], config: Mapping[str, Any]) -> dict[str, Any]:
             f"{close_matches(unknown[0], list(fields))} It has {', '.join(fields)}. "
             f"{received(**{unknown[0]: config[unknown[0]]})}"
         )
-    by_unit = {"bigram_buckets"} if config.get("bigram_buckets", 0) is None else set()
-    whole = cls.family.complete({n: v for n, v in config.items() if n not in by_unit})
+    whole = cls.family.complete(config)
     whole = {n: v.item() if isinstance(v, np.generic) else v for n, v in whole.items()}
     try:
         return {

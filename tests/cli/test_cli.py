@@ -95,7 +95,7 @@ def listed(capsys, *arguments: str) -> str:
         (["--language", "de"], ["bert_base_de", "xlm_roberta_base_multi "], ["bert_base_en "]),
         (["--language", "multi"], ["xlm_roberta_base_multi "], ["bert_base_de"]),
         (["--task", "classifier", "sentiment"], ["bert_tiny_en_sentiment"], ["bert_base_en "]),
-        (["--local"], ["bert_tiny_en_sentiment", "sst2_validation_accuracy"], ["bert_base_en"]),
+        (["--local"], ["bert_tiny_en_sentiment", "static_minilm_en"], ["bert_base_en"]),
     ],
     ids=" ".join,
 )

@@ -264,7 +264,7 @@ def broken(tmp_path, data, monkeypatch):
         ("train good.tsv {new} --encoder cnn --set filtres=3", "Did you mean 'filters'"),
         ("train good.tsv {new} --encoder cnn --set filters=many", "like its default, "),
         ("train good.tsv {new} --encoder cnn --set filters", "like its default, "),
-        ("train good.tsv {new} --encoder kim_cnn --set widths=1,x", "(3, 4, 5): NAME=VALUE"),
+        ("train good.tsv {new} --encoder kim_cnn --set widths=1,x", "(2, 3, 4): NAME=VALUE"),
         ("train good.tsv {new} --encoder cnn --set lowercase=ja", "like its default, True"),
         ("train good.tsv {new} --preset x --set filters=3", "--set is for --encoder"),
         ("train good.tsv {new} --preset no_such", "No preset has this handle"),
