@@ -19,6 +19,7 @@ from hub_tasks.families import ENCODERS, encoder_family
 from hub_tasks.layers import HashedBigrams, bag_of_vectors, random_weights
 from hub_tasks.presets import PresetData
 
+_BRANCH_DROPOUT = 0.4
 _OF_EMBEDDING = ("vocabulary_size", "max_sequence_length")
 _COUNTER = re.compile(r"_\d+$")
 
@@ -129,6 +130,8 @@ class EncoderBackbone(Backbone):
             bag = x if pairs is None else x + pairs
             pooled = self._encoded(x if self.beside_bag else bag, mask, own)
             if self.beside_bag:
+                # Left out of some texts as a whole, so that the bag learns to do without it.
+                pooled = keras.layers.Dropout(_BRANCH_DROPOUT, noise_shape=(None, 1))(pooled)
                 pooled = ops.concatenate([pooled, bag_of_vectors(bag, mask)], axis=-1)
             outputs = {"pooled_output": pooled}
         super().__init__(inputs, outputs, name=name, trainable=trainable)
