@@ -19,7 +19,7 @@ from hub_tasks.families import ENCODERS, encoder_family
 from hub_tasks.layers import HashedBigrams, bag_of_vectors, random_weights
 from hub_tasks.presets import PresetData
 
-_BRANCH_DROPOUT = 0.4
+_BRANCH_DROPOUT = 0.3
 _OF_EMBEDDING = ("vocabulary_size", "max_sequence_length")
 _COUNTER = re.compile(r"_\d+$")
 
