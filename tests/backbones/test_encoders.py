@@ -14,7 +14,6 @@ from hub_tasks.errors import DataError, PresetFormatError
 from hub_tasks.families import ENCODERS
 from tests.checks.tiny import ENCODERS_OF_OURS, LABELS, TEXTS, small, tiny_encoder
 
-pytestmark = pytest.mark.backend
 LENGTHS = (5, 1, 9)
 HALF = {"bilstm": "bfloat16", "cnn_gru": "mixed_float16", "cnn_attention": "mixed_float16"}
 
@@ -58,6 +57,7 @@ def built():
     return of
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("name", [*ENCODERS_OF_OURS, "stacked_bi_lstm"])
 def test_a_text_is_what_it_is_whatever_stands_beside_it(name, built):
     backbone = built(name)
@@ -265,6 +265,7 @@ def test_a_class_without_encode_says_so():
         cls(vocabulary_size=9)
 
 
+@pytest.mark.backend
 def test_an_encoder_of_ones_own_gets_all_the_rest(tmp_path):
     settings = small("stacked_bi_lstm", units=4)
     clf = hub_tasks.TextClassifier.from_scratch(

@@ -17,7 +17,6 @@ from hub_tasks.families import ENCODERS
 from hub_tasks.tokenizers import TrainedTokenizer
 from tests.checks.tiny import ENCODERS_OF_OURS, from_scratch, small, tiny_tokenizer
 
-pytestmark = pytest.mark.backend
 GOOD = ["good", "fine", "great", "warm"]
 BAD = ["bad", "dull", "poor", "cold"]
 TEXTS = [f"{word} {noun}" for word in GOOD + BAD for noun in ("film", "day, really", "book !")]
@@ -46,7 +45,7 @@ def fitted():
             clf = from_scratch(name, TEXTS, LABELS)
             clf.compile(keras.optimizers.Adam(0.03))  # which moves nothing without a gradient
             before = values(clf.weights)
-            clf.fit(TEXTS, LABELS, epochs=25, batch_size=8, validation_split=0, **QUIET)
+            clf.fit(TEXTS, LABELS, epochs=12, batch_size=8, validation_split=0, **QUIET)
             made[name] = clf, before
         return made[name]
 
@@ -58,6 +57,7 @@ def clf(fitted):
     return fitted("average_embedding")[0]
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("name", ENCODERS_OF_OURS)
 def test_it_learns_with_all_of_its_weights(name, fitted):
     clf, before = fitted(name)
@@ -72,6 +72,7 @@ def test_it_learns_with_all_of_its_weights(name, fitted):
     assert [prediction.label for prediction in clf.classify(TEXTS)] == expected
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("weights_format", ["h5", "safetensors"])
 @pytest.mark.parametrize("name", ENCODERS_OF_OURS)
 def test_a_preset_gives_equal_outputs(name, weights_format, fitted, tmp_path):

@@ -10,8 +10,6 @@ from keras import callbacks
 from hub_tasks.errors import TrainingError
 from tests.checks.tiny import LABELS, TEXTS, tiny_classifier
 
-pytestmark = pytest.mark.backend
-
 PEAK = 1e-3  # of "auto" for a small encoder
 
 
@@ -171,6 +169,7 @@ def test_every_callback_of_keras_has_a_case():
     assert names - set(CASES) <= set(ELSEWHERE)
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
 def test_a_rate_that_is_set_stays(dtype):
     clf = tiny_classifier(dtype=dtype)
@@ -188,6 +187,7 @@ def test_a_rate_that_is_set_stays(dtype):
     assert json.dumps(clf.optimizer.get_config())
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("place", ["first step", "step", "epoch"])
 def test_who_interrupts_training_keeps_the_weights(place):
     clf = tiny_classifier()

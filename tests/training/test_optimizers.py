@@ -7,8 +7,6 @@ from keras import ops, optimizers
 
 from tests.checks.tiny import LABELS, TEXTS, tiny_classifier
 
-pytestmark = pytest.mark.backend
-
 BASES = {"Optimizer", "MultiOptimizer", "LossScaleOptimizer"}  # the last one stands below
 NAMES = sorted(
     name
@@ -47,6 +45,7 @@ def test_optimizers_of_keras(name):
         assert isinstance(clf.optimizer, make)
 
 
+@pytest.mark.backend
 def test_optimizers_of_others_and_by_name():
     clf = tiny_classifier()
     losses(clf, SignDescent(0.01))
@@ -60,6 +59,7 @@ def test_a_small_loss_survives_float16():
     losses(clf, optimizers.LossScaleOptimizer(optimizers.Adam(0.01), initial_scale=128.0))
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("problem", ["names", "several"])
 def test_a_seed_reproduces_a_run(problem):
     labels = LABELS if problem == "names" else [[name] for name in LABELS]
