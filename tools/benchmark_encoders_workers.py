@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from hub_tasks.training.scores import count_labels
+from hub_tasks.tasks.scores import count_labels
 
 import hub_tasks
 from hub_tasks.data import RunReport

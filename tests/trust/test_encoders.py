@@ -91,7 +91,7 @@ CASES = {
     "a long list": config("widths", [3] * 65),
     "nested lists": config("widths", [[3]]),
     "what no layer takes": config(
-        "embedding_dropout", 2.0, r"config\.json of preset.*embedding_dropout=2\.0"
+        "embedding_dropout", 2.0, r"config\.json of preset.*embedding_dropout must be a number"
     ),
     "a negative dropout": config("embedding_dropout", -0.5),
     "NaN": config("embedding_dropout", float("nan"), r"config\.json.*NaN"),
