@@ -12,10 +12,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from hub_tasks.tasks.scores import count_labels
 
 import hub_tasks
 from hub_tasks.data import RunReport
+from hub_tasks.tasks.scores import count_labels
 from tools.benchmark_encoders import CHARACTERS
 from tools.benchmark_plain_encoders import plain_model
 from tools.benchmark_workers import BATCH, Run, main
