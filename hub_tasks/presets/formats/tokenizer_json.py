@@ -164,7 +164,7 @@ _REPLACED = {  # pattern -> step; no pattern of a file is ever run
 
 def _steps(normalizer: Any, where: str) -> tuple[tuple[str, ...], bytes]:
     """Normalizers of known kinds -> the steps of `SentencePieceTokenizer`, and a charsmap."""
-    listed = normalizer is not None and normalizer.get("type") == "Sequence"
+    listed = isinstance(normalizer, dict) and normalizer.get("type") == "Sequence"
     parts = normalizer.get("normalizers") if listed else [normalizer] if normalizer else []
     steps, charsmap = [], b""
     for part in parts if isinstance(parts, list) else [None]:
