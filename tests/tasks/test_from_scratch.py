@@ -72,7 +72,6 @@ def test_it_learns_with_all_of_its_weights(name, fitted):
     assert [prediction.label for prediction in clf.classify(TEXTS)] == expected
 
 
-@pytest.mark.backend
 @pytest.mark.parametrize("weights_format", ["h5", "safetensors"])
 @pytest.mark.parametrize("name", ENCODERS_OF_OURS)
 def test_a_preset_gives_equal_outputs(name, weights_format, fitted, tmp_path):

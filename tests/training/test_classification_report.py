@@ -82,7 +82,6 @@ def every_form():
     yield "endless", Endless(), {"validation_steps": 3}
 
 
-@pytest.mark.backend
 @pytest.mark.parametrize(
     ("data", "options"), [pytest.param(*rest, id=name) for name, *rest in every_form()]
 )
@@ -99,7 +98,6 @@ def test_reports_are_those_of_the_outputs_whatever_form_the_data_has(data, optio
         assert history[f"val_{name}"] == [pytest.approx(wanted["macro avg"][name])]
 
 
-@pytest.mark.backend
 def test_several_labels_per_row_and_data_of_its_own():
     clf = tiny_classifier(labels=EMOTIONS)
     own = ClassificationReport(
@@ -140,7 +138,6 @@ def test_data_that_is_tokenised(form):
     same(callback.reports[0], expected(list(zip(true, said, strict=True)), clf.labels))
 
 
-@pytest.mark.backend
 def test_training_is_the_same_with_and_without():
     weights = []
     for callbacks in ([], [ClassificationReport(verbose=0)]):

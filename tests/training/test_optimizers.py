@@ -59,7 +59,6 @@ def test_a_small_loss_survives_float16():
     losses(clf, optimizers.LossScaleOptimizer(optimizers.Adam(0.01), initial_scale=128.0))
 
 
-@pytest.mark.backend
 @pytest.mark.parametrize("problem", ["names", "several"])
 def test_a_seed_reproduces_a_run(problem):
     labels = LABELS if problem == "names" else [[name] for name in LABELS]
