@@ -10,25 +10,17 @@ export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/build/jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
 
-.PHONY: demo test fuzz bench lint test-backends test-everything test-compiled test-torch test-jax \
-	test-tensorflow test-startup test-no-tensorflow test-wheel clean
+.PHONY: demo test fuzz bench lint test-backends test-torch test-jax test-tensorflow test-startup \
+	test-no-tensorflow test-wheel clean
 
 demo: .venv-demo/ready
 	.venv-demo/bin/hub-tasks demo
 
 test: lint test-backends test-startup test-wheel
 
-# Side by side, since either job keeps one core busy; what measures time runs alone.
+# Two at a time, the longest first; what measures time runs alone.
 test-backends: .venv/ready .venv-jax/ready
-	$(MAKE) --jobs 2 --output-sync=target test-everything test-compiled
-
-test-everything: .venv/ready
-	$(MAKE) --jobs 1 test-torch
-	$(MAKE) --jobs 1 test-jax
-
-test-compiled: .venv/ready .venv-jax/ready
-	$(MAKE) --jobs 1 test-tensorflow
-	$(MAKE) --jobs 1 test-no-tensorflow
+	$(MAKE) --jobs 2 --output-sync=target test-tensorflow test-torch test-jax test-no-tensorflow
 
 # Takes some hours, wants 24 GB of memory and the machine for itself. Of the second part, runs
 # that stand in build/benchmark_encoders.jsonl are not repeated.

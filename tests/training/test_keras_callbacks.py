@@ -169,7 +169,6 @@ def test_every_callback_of_keras_has_a_case():
     assert names - set(CASES) <= set(ELSEWHERE)
 
 
-@pytest.mark.backend
 @pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
 def test_a_rate_that_is_set_stays(dtype):
     clf = tiny_classifier(dtype=dtype)
@@ -187,7 +186,6 @@ def test_a_rate_that_is_set_stays(dtype):
     assert json.dumps(clf.optimizer.get_config())
 
 
-@pytest.mark.backend
 @pytest.mark.parametrize("place", ["first step", "step", "epoch"])
 def test_who_interrupts_training_keeps_the_weights(place):
     clf = tiny_classifier()
