@@ -27,6 +27,8 @@ STEPS = (
 PAIRS = ("numbered", "one_end", "two_ends", "separated")
 _MAX_ENTRIES = 64  # of a list in a configuration
 UNITS = ("word", "character", "subword", "token")
+_MAX_NGRAM = 16
+_MAX_BUCKETS = 2**24
 TRUNCATIONS = ("round_robin", "waterfall", "longest_first")
 MAX_CLASSES = 1_000_000
 _MAX_LABEL = 1_000  # characters
@@ -208,3 +210,31 @@ def infer_problem_type(num_classes: int, activation: str = "linear") -> str:
     if num_classes == 1:
         return "regression"
     return PROBLEM_TYPES[1] if activation == "sigmoid" else PROBLEM_TYPES[0]
+
+
+def check_split(config: Mapping[str, Any], where: str, pointer: str) -> dict[str, Any]:
+    """How a trained tokenizer splits texts, each entry of its type and within its range."""
+    sizes = config["character_ngrams"]
+    if not isinstance(sizes, list | tuple) or len(sizes) != 2:
+        raise PresetFormatError(
+            f"{where}: {pointer}character_ngrams must be two sizes. "
+            f"{received(character_ngrams=sizes)}"
+        )
+    shortest, longest = (
+        check_integer(size, where, f"{pointer}character_ngrams/{i}", 0, _MAX_NGRAM)
+        for i, size in enumerate(sizes)
+    )
+    if shortest > longest or (longest and not shortest):
+        raise PresetFormatError(
+            f"{where}: {pointer}character_ngrams must be the shortest and the longest n-gram, from "
+            f"1 character, or (0, 0) for none. {received(character_ngrams=sizes)}"
+        )
+    return {
+        "unit": check_choice(config["unit"], where, f"{pointer}unit", UNITS),
+        "lowercase": check_flag(config["lowercase"], where, f"{pointer}lowercase"),
+        "word_ngrams": check_integer(
+            config["word_ngrams"], where, f"{pointer}word_ngrams", 1, _MAX_NGRAM
+        ),
+        "character_ngrams": (shortest, longest),
+        "buckets": check_integer(config["buckets"], where, f"{pointer}buckets", 0, _MAX_BUCKETS),
+    }

@@ -15,8 +15,7 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 from hub_tasks.errors import DataError, PresetFormatError, received
 from hub_tasks.families import Family
 from hub_tasks.presets import AddedToken
-from hub_tasks.presets.formats.trained_tokenizers import check_options
-from hub_tasks.presets.schema import UNITS, check_integer
+from hub_tasks.presets.schema import UNITS, check_integer, check_split
 from hub_tasks.tokenizers.ngrams import Ngrams
 from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
 
@@ -182,7 +181,7 @@ def _check(
     where, least = "The vocabulary", len(family.special_tokens) + 1
     options = {"word_ngrams": 1, "character_ngrams": (0, 0), "buckets": 0, **ngrams}
     try:
-        check_options({**options, "unit": unit, "lowercase": lowercase}, where, "")
+        check_split({**options, "unit": unit, "lowercase": lowercase}, where, "")
         check_integer(max_vocabulary, where, "max_vocabulary", least, _LARGEST_VOCABULARY)
         check_integer(min_frequency, where, "min_frequency", 0, 2**31)
     except PresetFormatError as error:
