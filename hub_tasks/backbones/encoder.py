@@ -19,7 +19,7 @@ from hub_tasks.families import ENCODERS, encoder_family
 from hub_tasks.layers import HashedBigrams, bag_of_vectors, random_weights
 from hub_tasks.presets import PresetData
 
-_BRANCH_DROPOUT = 0.3
+_BRANCH_DROPOUT = 0.3  # share of the texts
 _OF_EMBEDDING = ("vocabulary_size", "max_sequence_length")
 _COUNTER = re.compile(r"_\d+$")
 
@@ -138,6 +138,8 @@ class EncoderBackbone(Backbone):
         self.dtype_policy = policy
         self.config = config
         self.embedding = table
+        if embedding is not None:  # whose hidden states take the room of many embeddings
+            self.recipe = replace(self.recipe, predict_batch_size=embedding.recipe.batch_size)
 
     def encode(self, x: Any, mask: Any) -> Any:
         """Vectors of tokens -> a vector for the text; its keyword arguments are its own.
@@ -191,7 +193,10 @@ class EncoderBackbone(Backbone):
                     seen[path, base] += 1
                     names[path, segment] = f"{base}_{number}" if number else base
                 path = f"{path}/{names[path, segment]}".removeprefix("/")
-            found[path] = variable
+            same = 0
+            while (name := f"{path}:{same}" if same else path) in found:
+                same += 1  # a layer of the embedding's may have the name of one of `encode`
+            found[name] = variable
         return found
 
 

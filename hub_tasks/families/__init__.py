@@ -29,7 +29,7 @@ __all__ = [
     "LayerRule",
     "Tensor",
     "encoder_family",
-    "find_family",
+    "family_of",
     "own_families",
 ]
 
@@ -46,7 +46,7 @@ def own_families() -> list[Family]:
     return [*FAMILIES.values(), *ENCODERS.values()]
 
 
-def find_family(name: str) -> Family:
+def family_of(name: str) -> Family:
     """The family of this name, KerasHub's included."""
     if name == KERAS_HUB.name:
         return KERAS_HUB

@@ -49,7 +49,7 @@ def encoder_family(name: str, prefix: str, title: str, fields: tuple[Field, ...]
         architecture="",
         encoder=Encoder(positions=False, segments=False),
         special_tokens=SPECIAL_TOKENS,
-        tiny={"vocabulary_size": 40, "embedding_dim": 8, "max_sequence_length": 24},
+        tiny={},
         keras_hub=(),
         pairs="separated",
     )

@@ -36,12 +36,9 @@ class HashedBigrams(keras.layers.Layer):
     def __init__(self, buckets: int, dim: int, **kwargs):
         super().__init__(**kwargs)
         self.buckets, self.dim = buckets, dim
+        # From zero: a pair that training does not show must not say anything at random.
         self.table = keras.layers.Embedding(
-            # From zero: a pair that training does not show must not say anything at random.
-            buckets,
-            dim,
-            embeddings_initializer=random_weights("zeros"),
-            name="table",
+            buckets, dim, embeddings_initializer=random_weights("zeros"), name="table"
         )
 
     def build(self, input_shape):

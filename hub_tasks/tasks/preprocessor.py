@@ -9,7 +9,7 @@ import keras
 from hub_tasks import presets
 from hub_tasks.data import Packer, is_pair, is_tensorflow, map_texts, read_columns
 from hub_tasks.errors import PresetFormatError, PresetNotFoundError, received
-from hub_tasks.families import Family, find_family
+from hub_tasks.families import Family, family_of
 from hub_tasks.presets.schema import PAIRS, TRUNCATIONS
 from hub_tasks.registry import Registry
 from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, first_tokens, tokenizer_class
@@ -201,7 +201,7 @@ class TextClassifierPreprocessor:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "TextClassifierPreprocessor":
         """The inverse of `get_config`."""
-        family = find_family(config["family"]) if "family" in config else None
+        family = family_of(config["family"]) if "family" in config else None
         tokenizer = Tokenizer.from_config(config["tokenizer"])
         return cls(**{**config, "tokenizer": tokenizer, "family": family})
 

@@ -8,7 +8,7 @@ from hub_tasks import presets
 from hub_tasks.backbones import BACKBONES, Backbone, EncoderBackbone, encoder_defaults
 from hub_tasks.data import Rows, infer_labels, open_data
 from hub_tasks.errors import DataError, PresetFormatError, received
-from hub_tasks.families import ENCODERS
+from hub_tasks.families import ENCODERS, FAMILIES
 from hub_tasks.registry import close_matches
 from hub_tasks.tasks.distilling import DistillingTask
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
@@ -100,7 +100,8 @@ def _build(
 ) -> Any:
     """See `ScratchTask.from_scratch`; `data` are texts and labels, `classes` names and type."""
     family, made_by = ENCODERS[encoder], BACKBONES[encoder]
-    _check(encoder, settings, embedding, vectors)
+    own = encoder_defaults(encoder)
+    _check(encoder, [*own], settings, embedding, vectors)
     rows = open_data(*data, None, 1, tokens=embedding is None)
     if not isinstance(rows, Rows):
         raise DataError(
@@ -109,8 +110,7 @@ def _build(
         )
     space = infer_labels(rows.labels, *classes)
     space.encode(rows.labels)
-    settings = {"dropout": _DROPOUT, **encoder_defaults(encoder), **settings}
-    own = encoder_defaults(encoder)  # its `dropout`, where it has one, is not the head's
+    settings = {"dropout": _DROPOUT, **own, **settings}  # where an encoder has one, it is its own
     head = {key: settings[key] for key in _HEAD if key in settings and key not in own}
     config = {k: v for k, v in settings.items() if k in own and k not in made_by.text_defaults}
     if embedding is not None:
@@ -124,9 +124,9 @@ def _build(
         texts = (text for column in rows.texts for text in column)
         tokenizer = TrainedTokenizer.train(texts, family, **text)
         config["vocabulary_size"] = tokenizer.vocabulary_size()
-        by_unit = made_by.character_bigrams if tokenizer.options["unit"] == "character" else 0
         if config["bigram_buckets"] is None:
-            config["bigram_buckets"] = by_unit
+            by_character = tokenizer.options["unit"] == "character"
+            config["bigram_buckets"] = by_character * made_by.character_bigrams
     values = vectors.read(tokenizer, config) if vectors else None
     backbone: EncoderBackbone = made_by(**config, dtype=dtype)
     if values is not None:
@@ -141,9 +141,11 @@ def _build(
     )
 
 
-def _check(encoder: str, given: Mapping[str, Any], embedding: Any, vectors: Any) -> None:
+def _check(
+    encoder: str, own: list[str], given: Mapping[str, Any], embedding: Any, vectors: Any
+) -> None:
     """Refuses settings that the encoder does not have, or that would mean nothing."""
-    known = list(dict.fromkeys([*encoder_defaults(encoder), *_HEAD]))
+    known = list(dict.fromkeys([*own, *_HEAD]))
     unknown = [name for name in given if name not in known]
     if unknown:
         raise DataError(
@@ -159,7 +161,7 @@ def _open_embedding(
 ) -> tuple[Backbone, Tokenizer]:
     """A backbone whose hidden states are the tokens' vectors, and its tokenizer."""
     if not isinstance(embedding, str | os.PathLike):
-        if "sequence_output" not in getattr(embedding, "output", {}):
+        if not isinstance(embedding, Backbone) or embedding.family.name not in FAMILIES:
             raise DataError(
                 "`embedding` must be a transformer backbone or a preset of one. "
                 f"{received(embedding=type(embedding))}"
@@ -171,7 +173,7 @@ def _open_embedding(
             )
         return embedding, tokenizer
     with presets.opened(embedding) as data:
-        if data.family.layers is None or data.tokenizer is None or data.backbone is None:
+        if data.family.name not in FAMILIES or data.tokenizer is None or data.backbone is None:
             raise PresetFormatError(
                 f"`embedding` must be a preset of a transformer with its tokenizer. "
                 f"{received(embedding=embedding)}"

@@ -82,8 +82,8 @@ class Task(InferenceTask):
         watch = TrainingStopwatch(lambda: self._warn_of_truncation(report))
         rows = validation_batch_size or batch_size or self.recipe.predict_batch_size
         if self.preprocessor is None:
-            held = validation_split or 0.0, validation_data, validation_batch_size
-            data = self._tokenised_training(x, y, sample_weight, class_weight, *held)
+            validation = validation_split or 0.0, validation_data, validation_batch_size
+            data = self._tokenised_training(x, y, sample_weight, class_weight, *validation)
             data |= dict(batch_size=batch_size, shuffle=shuffle)
             epochs = 1 if epochs is None else epochs
             steps = steps_per_epoch or _steps_of_arrays(x, batch_size or self.recipe.batch_size)

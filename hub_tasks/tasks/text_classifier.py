@@ -19,7 +19,7 @@ from hub_tasks.backbones import (
 )
 from hub_tasks.data import LabelSpace
 from hub_tasks.errors import PresetFormatError, received
-from hub_tasks.families import Family, Head, find_family
+from hub_tasks.families import Family, Head, family_of
 from hub_tasks.layers import to_be_loaded
 from hub_tasks.presets.schema import infer_problem_type
 from hub_tasks.registry import Registry
@@ -243,7 +243,7 @@ class TextClassifier(ScratchTask):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TextClassifier":
         config = dict(config)
-        family = cls.family or find_family(config.pop("family"))
+        family = cls.family or family_of(config.pop("family"))
         backbone = BACKBONES[family.name].from_config(config.pop("backbone"))
         settings = config.pop("preprocessor")
         preprocessor = settings and preprocessor_class(family).from_config(settings)

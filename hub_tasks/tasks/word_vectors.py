@@ -41,11 +41,12 @@ class WordVectorSource:
         """
         special = set(tokenizer.special_tokens)
         words = [word for word in tokenizer.vocabulary if word not in special]
-        if os.path.isdir(self.source) or not os.path.exists(self.source):
+        handle = os.fspath(self.source)
+        if os.path.isdir(handle) or handle in presets.CATALOGUE or "://" in handle:
             vectors = self._from_preset(words)
         else:
             vectors = read_word_vectors(
-                self.source, words, tokenizer.options["lowercase"], self.dimensions
+                handle, words, tokenizer.options["lowercase"], self.dimensions
             )
         self._report(vectors)
         config["embedding_dim"] = vectors.dimensions

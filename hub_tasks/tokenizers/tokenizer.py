@@ -9,7 +9,7 @@ import tokenizers
 
 from hub_tasks import presets
 from hub_tasks.errors import DataError, PresetFormatError, PresetNotFoundError, received
-from hub_tasks.families import Family, find_family
+from hub_tasks.families import Family, family_of
 from hub_tasks.presets import AddedToken
 from hub_tasks.registry import Registry
 from hub_tasks.version import __version__
@@ -192,7 +192,7 @@ class Tokenizer:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of `get_config`, on the class of the tokenizer or on `Tokenizer`."""
         config = dict(config)
-        family = find_family(config.pop("family"))
+        family = family_of(config.pop("family"))
         if cls.family not in (None, family):
             raise PresetFormatError(
                 f"{cls.__name__} cannot be made from the configuration of another family's "

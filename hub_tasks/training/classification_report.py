@@ -29,7 +29,7 @@ class ClassificationReport(ValidationCallback):
         average: which average `logs` gets: "macro" (each label counts the same), "micro"
             (each row does) or "weighted" (labels by their number of rows).
         threshold: from which probability a label applies, for multi-label problems.
-        batch_size: texts per batch of `x`; 32 by default.
+        batch_size: texts per batch of `x`; by default as in `predict`.
         prefix: of the names in `logs`.
         verbose: 1 or "auto" prints a table after each epoch, of at most the 40 labels with the
             lowest F1; 2 one of all labels; 0 none.

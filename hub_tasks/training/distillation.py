@@ -10,7 +10,7 @@ from keras import ops
 from hub_tasks import presets
 from hub_tasks.backbones import BACKBONES, Backbone
 from hub_tasks.errors import DataError, PresetNotFoundError, received
-from hub_tasks.families import ENCODERS
+from hub_tasks.families import ENCODERS, FAMILIES
 from hub_tasks.tasks import TextClassifierPreprocessor
 from hub_tasks.tasks.preprocessor import preprocessor_class
 from hub_tasks.tasks.progress import Progress
@@ -67,21 +67,24 @@ def distill_vectors(
             f"`states` must be one of {', '.join(get_args(States))}. {received(states=states)}"
         )
     with presets.opened(preset) as data:
-        if data.tokenizer is None or data.family.layers is None:
+        if data.tokenizer is None or data.family.name not in FAMILIES:
             raise PresetNotFoundError(
                 f"A preset of a transformer with its tokenizer is needed. {received(preset=preset)}"
             )
         teacher = BACKBONES[data.family.name].from_data(data)
         preprocessor = preprocessor_class(data.family).from_data(data)
-    width = teacher.output["sequence_output"].shape[-1]
+    table = teacher.get_layer("token_embedding").embeddings
+    width = (table if states == "input" else teacher.output["sequence_output"]).shape[-1]
     if type(dimensions) is not int or not 1 <= dimensions <= width:
         raise DataError(
-            f"`dimensions` must be an integer from 1 to {width}, those of the transformer. "
-            f"{received(dimensions=dimensions)}"
+            f"`dimensions` must be an integer from 1 to {width}, those of the transformer's "
+            f"{states}. {received(dimensions=dimensions)}"
         )
     tokenizer = preprocessor.tokenizer
-    rows = _table(teacher) if states == "input" else _outputs(teacher, preprocessor, verbose)
-    rows = rows[: len(tokenizer.vocabulary)]
+    if states == "input":
+        rows = ops.convert_to_numpy(table)[: len(tokenizer.vocabulary)]
+    else:
+        rows = _outputs(teacher, preprocessor, verbose)
     vectors = components(rows, 1.0 / (_ranks(tokenizer) + zipf_offset), dimensions)
     vectors[list(tokenizer.special_ids.values())] = 0.0
     family = ENCODERS["average_embedding"]
@@ -131,10 +134,6 @@ def _ranks(tokenizer: Any) -> np.ndarray:
             place += 1
             ranks.append(place)
     return np.array(ranks, "float64")
-
-
-def _table(teacher: Backbone) -> np.ndarray:
-    return ops.convert_to_numpy(teacher.get_layer("token_embedding").embeddings)
 
 
 def _outputs(

@@ -10,7 +10,7 @@ import pytest
 import hub_tasks
 from hub_tasks import presets
 from hub_tasks.errors import PresetFormatError, PresetNotFoundError
-from hub_tasks.families import FAMILIES, find_family
+from hub_tasks.families import FAMILIES, family_of
 from hub_tasks.presets import catalogue
 from hub_tasks.presets.schema import PROBLEM_TYPES
 from hub_tasks.presets.sources import hugging_face, kaggle
@@ -48,7 +48,7 @@ def test_records_and_catalogue_agree():
 def test_every_record_says_what_it_must():
     for record in hub_tasks.list_presets():
         assert re.fullmatch(r"[a-z][a-z0-9_]+(v1\.5_[a-z0-9_]+)?", record.id)
-        assert find_family(record.family).name == record.family
+        assert family_of(record.family).name == record.family
         assert record.task in catalogue.TASKS
         assert re.fullmatch(r"[A-Z0-9][^.]*([.][0-9][^.]*)*[.]", record.description), record.id
         assert 20 <= len(record.description) <= 150, record.id

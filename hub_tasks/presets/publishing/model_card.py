@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, SupportsFloat
 
 from hub_tasks.errors import PresetSaveError, received
-from hub_tasks.families import find_family
+from hub_tasks.families import family_of
 from hub_tasks.presets import files as names
 from hub_tasks.presets.catalogue import CATALOGUE
 from hub_tasks.presets.files import PresetFiles
@@ -204,7 +204,7 @@ def _introduction(found: Description, base_model: str, trained_on: list[str]) ->
         size += f", stored as {' and '.join(sorted(found.dtypes))}"
     origin = f", fine-tuned from {escaped(base_model)}" if base_model else ""
     data = f" Training data: {', '.join(map(escaped, trained_on))}." if trained_on else ""
-    return f"{find_family(found.family).title}: {_KINDS[found.task]}{size}{origin}.{data}"
+    return f"{family_of(found.family).title}: {_KINDS[found.task]}{size}{origin}.{data}"
 
 
 def _label_section(found: Description) -> str:
@@ -219,7 +219,7 @@ def _label_section(found: Description) -> str:
 
 
 def _use_section(found: Description, directory: Path, address: str) -> str:
-    family, handle = find_family(found.family), json.dumps(address)
+    family, handle = family_of(found.family), json.dumps(address)
     kind = _CLASSES[found.task]
     ours = kind if found.task == "classifier" else family.prefix + kind
     calls = [f"{found.task} = hub_tasks.{ours}.from_preset({handle})"]
@@ -245,7 +245,7 @@ def _read_by_keras_hub(found: Description, kind: str) -> bool:
     present = {entry.name for entry in found.files}
     return (
         found.format == "keras_hub"
-        and kind in find_family(found.family).keras_hub
+        and kind in family_of(found.family).keras_hub
         and found.pooling in (None, "family")
         and not present & {names.MODEL_SAFETENSORS, names.TASK_SAFETENSORS}
     )
