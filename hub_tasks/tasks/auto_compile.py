@@ -1,5 +1,7 @@
 """What `compile("auto")` means for a classifier, and how it follows the labels."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from hub_tasks.backbones import Backbone, Recipe
@@ -41,7 +43,8 @@ class AutoCompiledTask(Task):
             "optimizer": _is_auto(optimizer),
             "loss": _is_auto(loss),
         }
-        self._compile_options = {**kwargs, "metrics": metrics}
+        # Metrics in a dict would be the model's for ever, whatever is compiled later.
+        self._compile_options = MappingProxyType({**kwargs, "metrics": metrics})
         if self._auto["optimizer"]:
             variable_dtype = self.backbone.dtype_policy.variable_dtype
             rate = self.recipe.learning_rate or recipes.peak_learning_rate(self._hidden_dim)
@@ -75,11 +78,15 @@ class AutoCompiledTask(Task):
             self._recompile()
 
     def _recompile(self) -> None:
-        optimizer = "auto" if self._auto["optimizer"] else self.optimizer
         loss = "auto" if self._auto["loss"] else self.loss
-        before = self.optimizer
-        self.compile(optimizer, loss, **self._compile_options)
-        if self._auto["optimizer"]:
+        self._compile_after(self.optimizer, self._auto["optimizer"], loss, self._compile_options)
+
+    def _compile_after(
+        self, before: Any, auto: bool, loss: Any, options: Mapping[str, Any]
+    ) -> None:
+        """Compiles with the optimizer of before, or another "auto" at a rate that was set."""
+        self.compile("auto" if auto else before, loss, **options)
+        if auto:
             recipes.keep_rate(before, self.optimizer)
 
     def _metric_of_name(self, name: str) -> Any:

@@ -341,6 +341,13 @@ def test_compile_with_ones_own_choice(clf):
     assert float(clf.optimizer.learning_rate) == pytest.approx(0.1)
 
 
+def test_what_was_compiled_before_is_measured_no_longer(clf):
+    clf.compile(metrics=[keras.metrics.SparseTopKCategoricalAccuracy(1, name="first")])
+    clf.compile(weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="second")])
+    found = clf.evaluate(TEXTS, LABELS, return_dict=True, verbose=0)
+    assert found.keys() == {"loss", "accuracy", "second"}
+
+
 def test_the_auto_schedule_warms_up_and_decays_in_every_fit(clf):
     class Rates(keras.callbacks.Callback):
         def __init__(self):
