@@ -26,6 +26,11 @@ class LabelSpace:
         self.problem_type = problem_type
         self._ids = {name: i for i, name in enumerate(self.names)}
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether rows have labels, and not numbers."""
+        return self.problem_type != "regression"
+
     def encode(self, labels: Any, start: int = 0) -> np.ndarray:
         """Labels -> int32 `(rows,)`, or float32 `(rows, classes)` unless single-label.
 

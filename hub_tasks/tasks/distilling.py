@@ -1,5 +1,6 @@
 """Training a classifier on what another one says of texts without labels."""
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from keras import ops
 from hub_tasks.data import LabelSpace, Rows
 from hub_tasks.errors import DataError, received
 from hub_tasks.tasks.classifying import ClassifyingTask
+from hub_tasks.tasks.predictions import to_probabilities
 
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
@@ -44,6 +46,24 @@ class SoftLabelLoss(keras.losses.Loss):
         }
 
 
+class SoftLabels(LabelSpace):
+    """Labels of which a teacher says how much each applies: a number for each class."""
+
+    def __init__(self, space: LabelSpace):
+        super().__init__(space.names, space.problem_type)
+        self._plain = LabelSpace(space.names, "regression")
+
+    @property
+    def has_labels(self) -> bool:
+        return False
+
+    def encode(self, labels: Any, start: int = 0) -> np.ndarray:
+        return self._plain.encode(labels, start)
+
+    def weights(self, class_weight: Any, encoded: np.ndarray | None) -> np.ndarray:
+        return self._plain.weights(class_weight, encoded)
+
+
 class DistillingTask(ClassifyingTask):
     """A classifier that can learn from a teacher."""
 
@@ -59,14 +79,16 @@ class DistillingTask(ClassifyingTask):
             teacher: a classifier with the same labels, or a preset of one; or its outputs for
                 the texts, `(rows, num_classes)`: probabilities, or numbers for regression.
             texts: texts in memory, as in `fit`.
-            temperature: what the teacher's logits are divided by; more than 1 softens them.
+            temperature: what the logits of a teacher that is a classifier are divided by; more
+                than 1 softens them.
             **fit: arguments of `fit`.
 
         Returns:
             As `fit`.
 
         Raises:
-            DataError: the teacher has other labels or solves another problem.
+            DataError: the teacher has other labels or solves another problem, or its outputs
+                are of another shape.
 
         Example:
 
@@ -76,6 +98,12 @@ class DistillingTask(ClassifyingTask):
         ...     "average_embedding", texts, ["positive", "negative"] * 20)
         >>> history = student.distill_from("bert_tiny_en_sentiment", texts, verbose=0)
         """
+        is_number = isinstance(temperature, int | float | np.number)
+        if not is_number or not 0 < temperature < math.inf:
+            raise DataError(
+                "`temperature` must be a finite number above 0. "
+                f"{received(temperature=temperature)}"
+            )
         rows = self.open(texts, None, None, 1)
         if not isinstance(rows, Rows):
             raise DataError(
@@ -90,51 +118,60 @@ class DistillingTask(ClassifyingTask):
         if isinstance(teacher, str | os.PathLike):
             teacher = type(self).from_preset(teacher)
         if not isinstance(teacher, ClassifyingTask):
-            targets = np.asarray(teacher, "float32")
-            if targets.shape != (rows, self.num_classes):
-                raise DataError(
-                    f"A teacher's outputs must be {rows} rows of {self.num_classes}. "
-                    f"{received(shape=targets.shape)}"
-                )
-            return targets
+            return self._outputs_of(teacher, rows)
         if set(teacher.labels) != set(self.labels) or teacher.problem_type != self.problem_type:
             raise DataError(
                 f"The teacher must solve the same problem with the same labels, "
                 f"{', '.join(self.labels[:20])}. {received(labels=teacher.labels)}"
             )
         columns = [teacher.labels.index(label) for label in self.labels]
+        outputs = teacher.predict(texts)[:, columns]
         if self.problem_type == "regression":
-            return teacher.predict(texts)[:, columns]
-        return _softened(teacher.predict_proba(texts)[:, columns], self.problem_type, temperature)
+            return outputs
+        return _softened(outputs, self.problem_type, teacher.activation, temperature)
+
+    def _outputs_of(self, teacher: Any, rows: int) -> np.ndarray:
+        try:
+            targets = np.asarray(teacher, "float32")
+        except (TypeError, ValueError):
+            targets = np.empty(0)
+        if targets.shape != (rows, self.num_classes):
+            raise DataError(
+                f"A teacher's outputs must be {rows} rows of {self.num_classes} numbers, and any "
+                "other teacher a classifier or a preset of one. "
+                f"{received(teacher=type(teacher), shape=targets.shape)}"
+            )
+        return targets
 
     @contextmanager
     def _taught(self) -> Iterator[None]:
         """Labels are outputs of a teacher, one number for each class."""
         space, before = self.label_space, (self.optimizer, self.loss, self._compile_options)
-        auto, self.label_space = dict(self._auto), LabelSpace(space.names, "regression")
+        auto, self.label_space = dict(self._auto), SoftLabels(space)
         fixed, self._fixed_problem_type = self._fixed_problem_type, True
         loss: Any = "auto"
-        metrics: list[Any] = []
+        options: dict[str, Any] = {**before[2], "metrics": [], "weighted_metrics": None}
         if space.problem_type != "regression":
             loss = SoftLabelLoss(space.problem_type, self.activation)
         if space.problem_type == "single_label_classification":
-            metrics = [keras.metrics.CategoricalAccuracy(name="agreement")]
-        options = {key: value for key, value in before[2].items() if key != "metrics"}
+            options["metrics"] = [keras.metrics.CategoricalAccuracy(name="agreement")]
         try:
-            self.compile("auto" if auto["optimizer"] else before[0], loss, metrics, **options)
+            self._compile_after(before[0], auto["optimizer"], loss, options)
             yield
         finally:
             self.label_space, self._fixed_problem_type = space, fixed
-            optimizer = "auto" if auto["optimizer"] else before[0]
-            self.compile(optimizer, "auto" if auto["loss"] else before[1], **before[2])
+            loss = "auto" if auto["loss"] else before[1]
+            self._compile_after(before[0], auto["optimizer"], loss, before[2])
 
 
-def _softened(targets: np.ndarray, problem_type: str, temperature: float) -> np.ndarray:
-    """Probabilities as of logits that were divided by the temperature."""
-    if temperature == 1.0:
-        return targets
-    small = np.finfo("float32").tiny
-    raised = np.maximum(targets, small) ** (1.0 / temperature)
-    if problem_type == "multi_label_classification":
-        return raised / (raised + np.maximum(1.0 - targets, small) ** (1.0 / temperature))
-    return raised / raised.sum(axis=-1, keepdims=True)
+def _softened(
+    outputs: np.ndarray, problem_type: str, activation: str, temperature: float
+) -> np.ndarray:
+    """The probabilities of outputs whose logits are divided by the temperature."""
+    logits = outputs.astype("float32")
+    if activation != "linear":
+        small = np.finfo("float32").tiny
+        logits = np.log(np.maximum(outputs, small))
+        if problem_type == "multi_label_classification":
+            logits -= np.log(np.maximum(1.0 - outputs, small))
+    return to_probabilities(logits / temperature, problem_type, "linear")

@@ -81,11 +81,11 @@ class ClassificationReport(ValidationCallback):
                 "ClassificationReport is for the `fit` of a hub_tasks classifier. "
                 f"{received(model=type(self.model))}"
             )
-        problem = self.model.problem_type
-        if problem == "regression":
+        if not self.model.label_space.has_labels:
             raise DataError(
-                "ClassificationReport counts labels, and a regression has none: leave it out. "
-                f"{received(problem_type=problem)}"
+                "ClassificationReport counts labels, and neither a regression nor what a teacher "
+                "says has any: leave it out. "
+                f"{received(problem_type=self.model.problem_type)}"
             )
         clashing = {f"{name} avg" for name in AVERAGES} & set(self.model.labels)
         if clashing:
