@@ -16,7 +16,7 @@ from hub_tasks.backbones.hyper_parameters import complete, field_of, hyper_param
 from hub_tasks.backbones.recipe import FROM_SCRATCH
 from hub_tasks.errors import DataError, HubTasksError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, encoder_family
-from hub_tasks.layers import HashedBigrams, bag_of_vectors, random_weights
+from hub_tasks.layers import Frozen, HashedBigrams, bag_of_vectors, random_weights
 from hub_tasks.presets import PresetData
 
 _BRANCH_DROPOUT = 0.3  # share of the texts
@@ -217,8 +217,8 @@ def _embed(
         table = embedding
         zeros = ops.zeros_like(token_ids)
         known = {"token_ids": token_ids, "padding_mask": mask}
-        frozen = {} if config["trainable_embedding"] else {"training": False}
-        x = table({key: known.get(key, zeros) for key in table.input}, **frozen)["sequence_output"]
+        states = table if config["trainable_embedding"] else Frozen(table)
+        x = states({key: known.get(key, zeros) for key in table.input})["sequence_output"]
     whole = keras.layers.Dropout(config["word_dropout"], noise_shape=(None, None, 1))
     x = keras.layers.SpatialDropout1D(config["embedding_dropout"])(whole(x))
     x *= ops.cast(mask[:, :, None], x.dtype)

@@ -11,6 +11,7 @@ from hub_tasks.layers.disentangled import (
 )
 from hub_tasks.layers.embeddings import PositionEmbedding, Trigrams
 from hub_tasks.layers.feed_forward import ACTIVATIONS, FeedForward
+from hub_tasks.layers.frozen import Frozen
 from hub_tasks.layers.initializers import random_weights, to_be_loaded
 from hub_tasks.layers.mechanisms import BLOCKS, RELATIONS
 from hub_tasks.layers.normalization import Scale, normalization
@@ -34,6 +35,7 @@ __all__ = [
     "DisentangledLayer",
     "DisentangledSelfAttention",
     "FeedForward",
+    "Frozen",
     "HashedBigrams",
     "MaskedPooling",
     "PositionEmbedding",
