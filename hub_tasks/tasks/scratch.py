@@ -81,6 +81,11 @@ class ScratchTask(DistillingTask):
         vectors = word_vectors and WordVectorSource(
             word_vectors, trainable_vectors, overrides.get("embedding_dim")
         )
+        if embedding is None and tokenizer is not None:
+            raise DataError(
+                "`tokenizer` is that of a backbone given as `embedding`; an encoder with vectors "
+                f"of its own has one made from the texts. {received(tokenizer=type(tokenizer))}"
+            )
         if embedding is not None:
             settings["trainable_embedding"] = overrides.get("trainable_embedding", False)
         data, classes = (texts, labels), (label_names, problem_type)

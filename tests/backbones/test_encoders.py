@@ -11,7 +11,7 @@ import pytest
 import hub_tasks
 from hub_tasks.backbones import BACKBONES
 from hub_tasks.errors import DataError, PresetFormatError
-from hub_tasks.families import ENCODERS
+from hub_tasks.families import ENCODERS, FAMILIES
 from tests.checks.tiny import ENCODERS_OF_OURS, LABELS, TEXTS, small, tiny_encoder
 
 LENGTHS = (5, 1, 9)
@@ -284,3 +284,26 @@ def test_an_encoder_of_ones_own_gets_all_the_rest(tmp_path):
         assert again.labels == ("negative", "positive")
         assert again.backbone.config == clf.backbone.config
         np.testing.assert_allclose(again.predict(TEXTS, verbose=0), outputs, atol=1e-6)
+
+
+class PoolingBackbone(hub_tasks.EncoderBackbone):
+    """Whose layers have the names of layers of the transformer below it, and their shapes."""
+
+    def encode(self, x, mask):
+        return keras.layers.Dense(8, name="pooled_dense")(x[:, 0])
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_layers_of_one_name_keep_their_weights_apart(trainable, tmp_path):
+    bert = hub_tasks.BertBackbone(**FAMILIES["bert"].tiny)
+    made = PoolingBackbone(embedding=bert, trainable_embedding=trainable)
+    for number, variable in enumerate(made.weights):
+        variable.assign(np.full(variable.shape, number, "float32"))
+    paths = [variable.path for variable in made.weights]
+    assert len(set(paths)) == len(paths) - 2  # kernel and bias of both layers
+    assert {id(v) for v in made.named_weights().values()} == {id(v) for v in made.weights}
+    for weights_format in ("h5", "safetensors"):
+        made.save_to_preset(tmp_path / weights_format, weights_format)
+        again = PoolingBackbone.from_preset(tmp_path / weights_format)
+        stored = [np.unique(keras.ops.convert_to_numpy(v)).tolist() for v in again.weights]
+        assert stored == [[number] for number in range(len(paths))]
