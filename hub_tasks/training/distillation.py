@@ -12,6 +12,7 @@ from hub_tasks.backbones import BACKBONES, Backbone
 from hub_tasks.errors import DataError, PresetNotFoundError, received
 from hub_tasks.families import ENCODERS, FAMILIES
 from hub_tasks.tasks import TextClassifierPreprocessor
+from hub_tasks.tasks.arguments import check_vocabulary
 from hub_tasks.tasks.preprocessor import preprocessor_class
 from hub_tasks.tasks.progress import Progress
 
@@ -72,6 +73,7 @@ def distill_vectors(
                 f"A preset of a transformer with its tokenizer is needed. {received(preset=preset)}"
             )
         teacher = BACKBONES[data.family.name].from_data(data)
+        check_vocabulary(data, preset)
         preprocessor = preprocessor_class(data.family).from_data(data)
     table = teacher.get_layer("token_embedding").embeddings
     width = (table if states == "input" else teacher.output["sequence_output"]).shape[-1]

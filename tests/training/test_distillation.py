@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import hub_tasks
-from hub_tasks.errors import DataError, PresetNotFoundError
+from hub_tasks.errors import DataError, PresetFormatError, PresetNotFoundError
 from hub_tasks.families import FAMILIES
 from hub_tasks.training.distillation import components
 from tests.checks.tiny import LETTERS, WORDS, special_tokens, tiny_classifier, tiny_tokenizer
@@ -168,6 +168,17 @@ def test_a_preset_without_transformer_or_tokenizer_is_refused(preset, tmp_path):
     for name in ("backbone", "vectors"):
         with pytest.raises(PresetNotFoundError, match=f"transformer with its tokenizer.*{name}"):
             distilled(tmp_path / name, 3)
+
+
+@pytest.mark.parametrize("states", ["input", "output"])
+def test_a_vocabulary_that_outgrows_the_table_is_refused(states, tmp_path):
+    hub_tasks.save_to_transformers(tiny_classifier(), tmp_path / "preset")
+    for file in tmp_path.glob("preset/tokenizer*"):
+        file.unlink()
+    words = [*special_tokens(FAMILIES["bert"]), *WORDS, *LETTERS, *(f"w{i}" for i in range(9))]
+    (tmp_path / "preset" / "vocab.txt").write_text("\n".join(words) + "\n")
+    with pytest.raises(PresetFormatError, match="has 46 tokens, its embedding only 40 rows"):
+        distilled(tmp_path / "preset", 3, states)
 
 
 @pytest.fixture(scope="module")
