@@ -17,7 +17,7 @@ import hub_tasks
 from hub_tasks.data import RunReport
 from hub_tasks.tasks.scores import count_labels
 from tools.benchmark_encoders import CHARACTERS
-from tools.benchmark_plain_encoders import plain_model
+from tools.benchmark_plain_encoders import pairs, plain_model
 from tools.benchmark_workers import BATCH, Run, main
 from tools.measure_accuracy import TESTED_ON, read
 
@@ -120,8 +120,11 @@ def plain_fit(job: dict[str, Any]) -> Run:
     """The batches that ours is trained with, as arrays."""
     clf = hub_tasks.TextClassifier.from_scratch(job["encoder"], job["texts"], job["labels"])
     rows = clf.open(job["texts"], job["labels"], None, BATCH)
-    batches = Arrays(list(clf._reader("fit", BATCH, RunReport()).labelled(rows, None, "shuffled")))
-    model = plain_model(job["encoder"], clf.backbone.config, clf.num_classes)
+    found = list(clf._reader("fit", BATCH, RunReport()).labelled(rows, None, "shuffled"))
+    config = clf.backbone.config
+    for x, *_ in found:
+        x["pairs"] = pairs(x["token_ids"], config["bigram_buckets"])
+    batches, model = Arrays(found), plain_model(job["encoder"], config, clf.num_classes)
     if model.count_params() != clf.count_params():
         raise ValueError(f"Not of one shape: {model.count_params()}, {clf.count_params()} numbers.")
     return lambda *_: model.fit(batches, epochs=job["epochs"], verbose=0)

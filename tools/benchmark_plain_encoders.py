@@ -2,13 +2,15 @@
 
 Of the same shape and as many numbers as ours, so that training speeds can be compared.
 Padding is left out of means and of recurrent layers, as Keras offers; its largest values
-know no mask.
+know no mask. An encoder gets the tokens' vectors, the same with those of pairs added, the mask
+and the configuration.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 
@@ -17,8 +19,8 @@ def bag(x: Any, mask: Any) -> Any:
     return layers.Concatenate()([mean, layers.GlobalMaxPooling1D()(x)])
 
 
-def beside_bag(states: Any, x: Any, mask: Any) -> Any:
-    return layers.Concatenate()([bag(states, mask), bag(x, mask)])
+def beside_bag(states: Any, together: Any, mask: Any) -> Any:
+    return layers.Concatenate()([bag(states, mask), bag(together, mask)])
 
 
 def convolution(x: Any, filters: int, width: int) -> Any:
@@ -29,50 +31,50 @@ def both_ways(kind: type[keras.layers.Layer], x: Any, mask: Any, units: int) -> 
     return layers.Bidirectional(kind(units, return_sequences=True))(x, mask=mask)
 
 
-def average_embedding(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
-    return bag(x, mask)
+def average_embedding(x: Any, together: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+    return bag(together, mask)
 
 
-def fast_ngram(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
-    return layers.GlobalAveragePooling1D()(x, mask=mask)
+def fast_ngram(x: Any, together: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+    return layers.GlobalAveragePooling1D()(together, mask=mask)
 
 
-def bilstm(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
-    return beside_bag(both_ways(layers.LSTM, x, mask, c["units"]), x, mask)
+def bilstm(x: Any, together: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+    return beside_bag(both_ways(layers.LSTM, x, mask, c["units"]), together, mask)
 
 
-def bigru(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
-    return beside_bag(both_ways(layers.GRU, x, mask, c["units"]), x, mask)
+def bigru(x: Any, together: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+    return beside_bag(both_ways(layers.GRU, x, mask, c["units"]), together, mask)
 
 
-def cnn(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
-    return beside_bag(convolution(x, c["filters"], c["width"]), x, mask)
+def cnn(x: Any, together: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+    return beside_bag(convolution(x, c["filters"], c["width"]), together, mask)
 
 
-def cnn_lstm(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+def cnn_lstm(x: Any, together: Any, mask: Any, c: Mapping[str, Any]) -> Any:
     phrases = convolution(x, c["filters"], c["width"])
-    return beside_bag(both_ways(layers.LSTM, phrases, mask, c["units"]), x, mask)
+    return beside_bag(both_ways(layers.LSTM, phrases, mask, c["units"]), together, mask)
 
 
-def cnn_gru(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+def cnn_gru(x: Any, together: Any, mask: Any, c: Mapping[str, Any]) -> Any:
     phrases = convolution(x, c["filters"], c["width"])
-    return beside_bag(both_ways(layers.GRU, phrases, mask, c["units"]), x, mask)
+    return beside_bag(both_ways(layers.GRU, phrases, mask, c["units"]), together, mask)
 
 
-def kim_cnn(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+def kim_cnn(x: Any, together: Any, mask: Any, c: Mapping[str, Any]) -> Any:
     found = [convolution(x, c["filters"], width) for width in c["widths"]]
     largest = [layers.GlobalMaxPooling1D()(each) for each in found]
-    return layers.Concatenate()([*largest, bag(x, mask)])
+    return layers.Concatenate()([*largest, bag(together, mask)])
 
 
-def cnn_attention(x: Any, mask: Any, c: Mapping[str, Any]) -> Any:
+def cnn_attention(x: Any, together: Any, mask: Any, c: Mapping[str, Any]) -> Any:
     found = layers.Concatenate()([convolution(x, c["filters"], width) for width in c["widths"]])
     shares = layers.Softmax(axis=1)(layers.Dense(1, use_bias=False)(found), mask=mask[:, :, None])
     weighed = layers.Flatten()(layers.Dot(axes=1)([shares, found]))
-    return layers.Concatenate()([weighed, layers.GlobalMaxPooling1D()(found), bag(x, mask)])
+    return layers.Concatenate()([weighed, layers.GlobalMaxPooling1D()(found), bag(together, mask)])
 
 
-PLAIN: dict[str, Callable[[Any, Any, Mapping[str, Any]], Any]] = {
+PLAIN: dict[str, Callable[[Any, Any, Any, Mapping[str, Any]], Any]] = {
     function.__name__: function
     for function in (
         average_embedding,
@@ -89,15 +91,28 @@ PLAIN: dict[str, Callable[[Any, Any, Mapping[str, Any]], Any]] = {
 
 
 def plain_model(encoder: str, config: Mapping[str, Any], classes: int) -> keras.Model:
-    """A compiled model of the shape that a configuration of ours has."""
-    keys = ("token_ids", "padding_mask")
+    """A compiled model of the shape that a configuration of ours has.
+
+    Rows of the table of pairs are an input, `(batch, length)`, beside those of ours: see `pairs`.
+    """
+    keys = ("token_ids", "padding_mask", "pairs")
     inputs = {key: keras.Input((None,), dtype="int32", name=key) for key in keys}
     mask = ops.cast(inputs["padding_mask"], "bool")
     x = layers.Embedding(config["vocabulary_size"], config["embedding_dim"])(inputs["token_ids"])
     x = layers.Dropout(config["word_dropout"], noise_shape=(None, None, 1))(x)
-    x = layers.SpatialDropout1D(config["embedding_dropout"])(x)
-    vector = layers.Dropout(0.5)(PLAIN[encoder](x, mask, config))
+    x = together = layers.SpatialDropout1D(config["embedding_dropout"])(x)
+    if config["bigram_buckets"]:
+        table = layers.Embedding(config["bigram_buckets"], config["embedding_dim"])
+        following = layers.SpatialDropout1D(config["embedding_dropout"])(table(inputs["pairs"]))
+        together = layers.Add()([x, following])
+    vector = layers.Dropout(0.5)(PLAIN[encoder](x, together, mask, config))
     model = keras.Model(inputs, layers.Dense(classes)(vector))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
     return model
+
+
+def pairs(token_ids: np.ndarray, buckets: int) -> np.ndarray:
+    """A row of the table for each token and the next one, in place of a hash."""
+    following = np.roll(token_ids, -1, axis=1)
+    return (token_ids * 31 + following) % max(buckets, 1)

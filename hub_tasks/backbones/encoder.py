@@ -80,7 +80,7 @@ class EncoderBackbone(Backbone):
         "min_frequency": 1,
     }
     beside_bag: ClassVar[bool] = False  # whether `bag_of_vectors` stands beside what it computes
-    character_bigrams: ClassVar[int] = 50_000  # rows for pairs of characters, by default
+    most_bigrams: ClassVar[int] = 50_000  # rows that `from_scratch` gives to pairs by itself
 
     def __init_subclass__(cls, encoder: str = "", title: str = "", **kwargs: Any):
         """Registers the class.

@@ -61,7 +61,7 @@ def encoder_defaults(name: str) -> dict[str, Any]:
     fields = {field.name: field.default for field in ENCODERS[name].config}
     given = ("vocabulary_size", "embedding")
     own = {name: value for name, value in fields.items() if name not in given}
-    # By the unit: pairs of characters have vectors, pairs of words have none.
+    # By the texts: as many rows as their pairs of tokens want.
     return {**BACKBONES[name].text_defaults, **own, "bigram_buckets": None}
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 from hub_tasks import presets
@@ -17,6 +18,7 @@ from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, tokenizer_class
 
 _HEAD = ("activation", "dropout", "name")
 _DROPOUT = 0.5  # of the text's vector
+_SLICE = 1_000  # texts whose pairs are counted at a time
 
 
 class ScratchTask(DistillingTask):
@@ -130,8 +132,7 @@ def _build(
         tokenizer = TrainedTokenizer.train(texts, family, **text)
         config["vocabulary_size"] = tokenizer.vocabulary_size()
         if config["bigram_buckets"] is None:
-            by_character = tokenizer.options["unit"] == "character"
-            config["bigram_buckets"] = by_character * made_by.character_bigrams
+            config["bigram_buckets"] = _rows_for_pairs(made_by.most_bigrams, tokenizer, rows.texts)
     values = vectors.read(tokenizer, config) if vectors else None
     backbone: EncoderBackbone = made_by(**config, dtype=dtype)
     if values is not None:
@@ -144,6 +145,18 @@ def _build(
         problem_type=space.problem_type,
         **head,
     )
+
+
+def _rows_for_pairs(most: int, tokenizer: Tokenizer, columns: Sequence[Sequence[str]]) -> int:
+    """Twice as many as the texts have pairs of neighbouring tokens, so that few share a row."""
+    pairs: set[tuple[int, int]] = set()
+    for column in columns:
+        for start in range(0, len(column), _SLICE):
+            for ids in tokenizer.tokenize(list(column[start : start + _SLICE])):
+                pairs.update(pairwise(ids))
+            if 2 * len(pairs) >= most:
+                return most
+    return 2 * len(pairs)
 
 
 def _check(

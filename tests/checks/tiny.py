@@ -106,7 +106,7 @@ def small(encoder: str, **overrides) -> dict:
 def tiny_encoder(encoder: str, dtype=None, **overrides) -> hub_tasks.EncoderBackbone:
     """A random encoder over 40 ids."""
     known = {field.name for field in ENCODERS[encoder].config}
-    settings = {"bigram_buckets": 0, **overrides}  # which `from_scratch` takes from the unit
+    settings = {"bigram_buckets": 0, **overrides}  # which `from_scratch` takes from the texts
     config = {k: v for k, v in small(encoder, **settings).items() if k in known}
     return BACKBONES[encoder](**{"vocabulary_size": 40, **config}, dtype=dtype)
 

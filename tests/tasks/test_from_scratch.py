@@ -113,6 +113,29 @@ def test_overrides_come_before_hyper_parameters():
     assert again.backbone.config["embedding_dim"] == 3
 
 
+@pytest.mark.parametrize(
+    ("encoder", "texts", "rows"),
+    [
+        ("average_embedding", ["a b c", "a b d", "b a"], 2 * 4),  # ab, bc, bd, ba
+        ("kim_cnn", ["a", "b"], 0),
+        ("cnn", ["很好吃", "很好看"], 2 * 3),
+        ("fast_ngram", ["a b c", "a b d"], 0),  # has them among its n-grams
+    ],
+)
+def test_pairs_have_twice_as_many_rows_as_the_texts_have_pairs(encoder, texts, rows):
+    labels = ["x", "y", "x"][: len(texts)]
+    assert from_scratch(encoder, texts, labels).backbone.config["bigram_buckets"] == rows
+    given = from_scratch(encoder, texts, labels, bigram_buckets=3)
+    assert given.backbone.config["bigram_buckets"] == 3
+
+
+def test_pairs_have_no_more_rows_than_the_class_says():
+    words = [f"w{i}" for i in range(300)]
+    texts = [f"{a} {b}" for a in words for b in words]
+    clf = average(texts, ["x", "y"] * (len(texts) // 2))
+    assert clf.backbone.config["bigram_buckets"] == hub_tasks.EncoderBackbone.most_bigrams
+
+
 # --- what `fit` does by default
 
 

@@ -70,7 +70,8 @@ def test_plain_models_are_of_our_shape(encoder):
         return sorted(tuple(variable.shape) for variable in made.trainable_variables)
 
     assert shapes(model) == shapes(clf)
-    tokens = {"token_ids": np.ones((2, 4), "int32"), "padding_mask": np.ones((2, 4), "int32")}
+    keys = ("token_ids", "padding_mask", "pairs")
+    tokens = {key: np.ones((2, 4), "int32") for key in keys}
     assert model.predict_on_batch(tokens).shape == (2, 2)
 
 

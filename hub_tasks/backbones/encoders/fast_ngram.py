@@ -27,7 +27,7 @@ class FastNgramBackbone(EncoderBackbone, title="n-grams in the manner of fastTex
         "character_ngrams": (3, 5),
         "buckets": 50_000,
     }
-    character_bigrams = 0  # they are among the n-grams
+    most_bigrams = 0  # they are among the n-grams
 
     def encode(self, x: Any, mask: Any) -> Any:
         return bag_of_vectors(x, mask, largest=False)
