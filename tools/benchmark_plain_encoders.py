@@ -32,7 +32,8 @@ def both_ways(kind: type[keras.layers.Layer], x: Any, mask: Any, units: int) -> 
 
 
 def average_embedding(x: Any, together: Any, mask: Any, c: Mapping[str, Any]) -> Any:
-    return bag(together, mask)
+    found = bag(together, mask)
+    return layers.Dense(c["hidden"], "relu")(found) if c["hidden"] else found
 
 
 def fast_ngram(x: Any, together: Any, mask: Any, c: Mapping[str, Any]) -> Any:

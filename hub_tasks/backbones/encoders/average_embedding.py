@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import keras
+
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.layers import bag_of_vectors
+from hub_tasks.layers import bag_of_vectors, random_weights
 
 
 class AverageEmbeddingBackbone(EncoderBackbone, title="averaged embeddings"):
@@ -16,6 +18,7 @@ class AverageEmbeddingBackbone(EncoderBackbone, title="averaged embeddings"):
 
     Hyper-parameters:
         largest: whether the largest values stand beside the mean.
+        hidden: neurons of a dense layer over them, which pays where texts are many; 0 for none.
 
     Example:
 
@@ -24,5 +27,9 @@ class AverageEmbeddingBackbone(EncoderBackbone, title="averaged embeddings"):
     True
     """
 
-    def encode(self, x: Any, mask: Any, *, largest: bool = True) -> Any:
-        return bag_of_vectors(x, mask, largest)
+    def encode(self, x: Any, mask: Any, *, largest: bool = True, hidden: int = 0) -> Any:
+        bag = bag_of_vectors(x, mask, largest)
+        if not hidden:
+            return bag
+        kernel = random_weights("glorot_uniform")
+        return keras.layers.Dense(hidden, "relu", kernel_initializer=kernel, name="hidden")(bag)
