@@ -25,7 +25,7 @@ Written by `python -m tools.benchmark_encoders --data DIR --write` from runs of 
 - {versions}
 - Every run is a fresh process: `from_scratch(encoder, texts, labels)`, `fit(texts, labels)`, the test part (SST-2: validation) by `classify`. Defaults only; the mean over the seeds ({seeds}), and the least and the most in brackets.
 - "from NAME": the words' vectors begin as those of that shipped preset (`word_vectors="NAME"`), which is the one thing that is not a default.
-- Seconds are of building and training together. Sizes are of the whole preset, vocabulary included; 1 KB is 1,000 bytes.
+- Seconds are of building and training together, and an upper bound: runs of accuracy may have shared the machine. Sizes are of the whole preset, vocabulary included; 1 KB is 1,000 bytes.
 - TF-IDF: words and pairs of words (Chinese titles: characters and pairs of them), logistic regression; goals are measured against the better C.
 
 ![Accuracy](benchmarks_encoders.png)
