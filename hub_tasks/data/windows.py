@@ -47,8 +47,13 @@ def read_windows(opened: Rows | Source, rows: int, batches: int | None = None) -
 def read_ahead(items: Iterator[T]) -> Iterator[T]:
     """The same items, of which a thread makes the next one while the last is in use."""
     end: Any = object()
-    with ThreadPoolExecutor(1, "hub_tasks-reading") as pool:
+    pool = ThreadPoolExecutor(1, "hub_tasks-reading")
+    try:
         coming = pool.submit(next, items, end)
         while (item := coming.result()) is not end:
             coming = pool.submit(next, items, end)
             yield item
+    finally:
+        # Without waiting: what is left half read is closed as garbage, in any thread, and that
+        # may be one that is starting and holds the lock which waiting for a thread needs.
+        pool.shutdown(wait=False, cancel_futures=True)

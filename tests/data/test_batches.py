@@ -1,5 +1,6 @@
 """Batches of rows in memory and of streams, and what Keras's trainer gets of them."""
 
+import threading
 import time
 
 import keras
@@ -331,6 +332,25 @@ def test_an_error_in_a_stream_reaches_the_user_as_it_was():
 def test_other_errors_pass():
     with pytest.raises(ZeroDivisionError), original_errors(stream(Again()), None):
         1 / 0  # noqa: B018
+
+
+def test_who_stops_reading_does_not_wait_for_what_is_read_ahead():
+    """Garbage is collected in any thread: one that waited there for another could wait for ever."""
+    goes_on = threading.Event()
+
+    def items():
+        yield 1
+        goes_on.wait(60)
+        yield 2
+
+    reader = read_ahead(items())
+    assert next(reader) == 1
+    closing = threading.Thread(target=reader.close, daemon=True)
+    closing.start()
+    closing.join(10)
+    waited = closing.is_alive()
+    goes_on.set()
+    assert not waited
 
 
 def test_reading_ahead_is_one_item_ahead_and_keeps_order_and_errors():
