@@ -80,9 +80,10 @@ class ScratchTask(DistillingTask):
                 "made from scratch; call `TextClassifier.from_scratch`."
             )
         settings = {**(hyper_parameters or {}), **overrides}
-        vectors = word_vectors and WordVectorSource(
-            word_vectors, trainable_vectors, overrides.get("embedding_dim")
-        )
+        vectors = None
+        if word_vectors is not None:
+            size = overrides.get("embedding_dim")
+            vectors = WordVectorSource(word_vectors, trainable_vectors, size)
         if embedding is None and tokenizer is not None:
             raise DataError(
                 "`tokenizer` is that of a backbone given as `embedding`; an encoder with vectors "

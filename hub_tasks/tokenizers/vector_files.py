@@ -143,8 +143,8 @@ def _check_dimensions(where: str, dimensions: int, wanted: int | None) -> None:
         )
     if wanted not in (None, dimensions):
         raise VectorsError(
-            f"{where} have {dimensions} dimensions, as line 1 states. Pass "
-            f"`dimensions={dimensions}`, or another file. {received(dimensions=wanted)}"
+            f"{where} have {dimensions} dimensions, as line 1 states. Ask for as many, or pass "
+            f"another file. {received(dimensions=wanted)}"
         )
 
 

@@ -137,6 +137,29 @@ def test_pairs_of_neighbours_tell_the_order_of_tokens():
     assert np.abs(pooled(pairs, forth) - pooled(pairs, back)).max() > 1e-4
 
 
+@pytest.mark.parametrize("name", [*ENCODERS_OF_OURS, "stacked_bi_lstm"])
+def test_pairs_are_seen_by_the_bag_and_not_by_what_stands_beside_it(name):
+    backbone = tiny_encoder(name, bigram_buckets=16)
+    table, x = backbone.get_layer("bigrams").table.embeddings, inputs(14)
+    before = pooled(backbone, x)
+    table.assign(10 * np.random.default_rng(0).normal(size=table.shape))
+    changed = np.ptp(pooled(backbone, x) - before, axis=0) > 1e-5
+    bag = 2 * table.shape[-1] if backbone.beside_bag else len(changed)
+    assert not changed[:-bag].any()
+    assert changed[-bag:].any()
+
+
+def test_a_dense_layer_over_the_bag():
+    backbone, x = tiny_encoder("average_embedding", hidden=4, largest=False), inputs(14)
+    weights = {name: np.array(v) for name, v in backbone.named_weights().items()}
+    vectors, mask = weights["embedding/embeddings"][x["token_ids"]], x["padding_mask"][..., None]
+    mean = (vectors * mask).sum(1) / mask.sum(1)
+    expected = np.maximum(mean @ weights["hidden/kernel"] + weights["hidden/bias"], 0)
+    np.testing.assert_allclose(pooled(backbone, x), expected, atol=1e-6)
+    assert expected.shape == (3, 4)
+    assert expected.any()
+
+
 def wrong_values(field) -> list:
     """Values of another type than a hyper-parameter's, or out of its range."""
     if field.choices:
