@@ -42,10 +42,11 @@ def on_first_use(
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Imports without looking for garbage.
+    """Makes many objects that stay without looking for garbage meanwhile.
 
-    What modules define stays, so that a search finds next to nothing; but each full one walks
-    all objects of Keras and its backend, which takes a tenth of a second.
+    Modules that are imported and predictions of many texts set the search off, which finds next
+    to nothing; but each full one walks all objects of Keras and its backend, which takes a tenth
+    of a second.
     """
     enabled = gc.isenabled()
     gc.disable()

@@ -1,10 +1,12 @@
 """A model's outputs -> probabilities and labelled predictions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from hub_tasks.data import LabelSpace
+from hub_tasks.importing import collector_paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,18 @@ def to_predictions(
             Prediction(None, float(row[0]), (), dict(zip(space.names, row.tolist(), strict=True)))
             for row in outputs
         ]
-    several = space.problem_type == "multi_label_classification"
-    predictions = []
+    several, names = space.problem_type == "multi_label_classification", space.names
     probabilities = to_probabilities(outputs, space.problem_type, activation)
     firsts = probabilities.argmax(axis=-1).tolist()
-    for row, first in zip(probabilities.tolist(), firsts, strict=True):
-        scores, best = dict(zip(space.names, row, strict=True)), space.names[first]
-        labels = tuple(n for n, p in scores.items() if p >= threshold) if several else (best,)
-        predictions.append(Prediction(best, row[first], labels, scores))
+    alone = [(name,) for name in names]
+    predictions = []
+    with collector_paused():
+        for row, first in zip(probabilities.tolist(), firsts, strict=True):
+            scores = dict(zip(names, row, strict=True))
+            labels = _from(threshold, scores) if several else alone[first]
+            predictions.append(Prediction(names[first], row[first], labels, scores))
     return predictions
+
+
+def _from(threshold: float, scores: Mapping[str, float]) -> tuple[str, ...]:
+    return tuple(name for name, score in scores.items() if score >= threshold)
