@@ -138,8 +138,9 @@ class EncoderBackbone(Backbone):
         self.dtype_policy = policy
         self.config = config
         self.embedding = table
-        if embedding is not None:  # whose hidden states take the room of many embeddings
-            self.recipe = replace(self.recipe, predict_batch_size=embedding.recipe.batch_size)
+        if embedding is not None:  # whose hidden states take the room and time of many embeddings
+            size = embedding.recipe.batch_size
+            self.recipe = replace(self.recipe, predict_batch_size=size, refit=False)
 
     def encode(self, x: Any, mask: Any) -> Any:
         """Vectors of tokens -> a vector for the text; its keyword arguments are its own.

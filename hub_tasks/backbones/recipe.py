@@ -19,6 +19,8 @@ class Recipe:
         validation_split: share of the rows that is held out, as many of each class.
         patience: after how many epochs without a lower loss on the rows held out training
             ends; the weights of the best epoch are kept. 0 for never.
+        refit: whether training then begins anew, on all rows and for as many epochs as were
+            best: of few rows, those held out are missed.
         learning_rate: the highest; None for one that suits the size of the encoder.
         embedding_rate: how many times that rate tables of embeddings are trained with.
         weight_decay: share of a weight that a step takes away, times the learning rate.
@@ -29,6 +31,7 @@ class Recipe:
     predict_batch_size: int = 32
     validation_split: float = 0.0
     patience: int = 0
+    refit: bool = False
     learning_rate: float | None = None
     embedding_rate: float = 1.0
     weight_decay: float = 0.01
@@ -48,6 +51,7 @@ class ScratchRecipe(Recipe):
             sized = self
         else:
             sized = replace(self, batch_size=4 * self.batch_size, epochs=self.epochs // 3)
+            sized = replace(sized, refit=False)
         epochs = math.ceil(_LEAST_STEPS * sized.batch_size / max(rows, 1))
         return replace(sized, patience=max(self.patience, epochs))
 
@@ -59,6 +63,7 @@ FROM_SCRATCH = ScratchRecipe(
     predict_batch_size=1024,
     validation_split=0.1,
     patience=3,
+    refit=True,
     learning_rate=1e-3,
     embedding_rate=4.0,
     weight_decay=0.0,

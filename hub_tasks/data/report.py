@@ -74,6 +74,16 @@ class RunReport:
             f"{self.padded_share:.0%} padding, {self.truncated} texts cut"
         )
 
+    def add(self, earlier: "RunReport") -> None:
+        """Counts what was computed before on texts of this run as well."""
+        self.texts += earlier.texts
+        self.tokens += earlier.tokens
+        self.padded_tokens += earlier.padded_tokens
+        self.shapes |= earlier.shapes
+        self.seconds += earlier.seconds
+        self.tokenising_seconds += earlier.tokenising_seconds
+        self.compiling_seconds += earlier.compiling_seconds
+
     def count_lengths(self, lengths: np.ndarray, limit: int) -> None:
         """Counts texts that were read, by their lengths before they are cut."""
         self._read += len(lengths)

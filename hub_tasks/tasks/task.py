@@ -24,6 +24,7 @@ from hub_tasks.errors import DataError, received
 from hub_tasks.tasks.inference import InferenceTask, watched
 from hub_tasks.tasks.progress import LossWatch, TestStopwatch, TrainingStopwatch
 from hub_tasks.tasks.reading import encode_tokenised
+from hub_tasks.tasks.refitting import Beginning, best_epoch
 from hub_tasks.tasks.scoring import held_out_batches, show_validation
 
 
@@ -67,7 +68,10 @@ class Task(InferenceTask):
                 128, the more rows the more.
             epochs: passes over the data; by default 1. An encoder from scratch is trained for
                 at most 10 to 60, the fewer rows the more, until it gets no better on the rows
-                held out, and the weights of the best epoch are kept.
+                held out, and the weights of the best epoch are kept; where the rows are fewer
+                than 20,000, it is then trained anew on all of them for as many epochs.
+            callbacks: as in Keras. With any of them, with `validation_split` or with
+                `validation_data` nothing is trained anew, so that what they saw is what is left.
             validation_split: share of the rows, the last ones, that is held out; by default
                 none. For an encoder from scratch it is a tenth unless there is
                 `validation_data`, taken at random with as many of each class.
@@ -78,8 +82,9 @@ class Task(InferenceTask):
             DataError: before the first step where the data is in memory.
             TrainingError: after a step whose loss is not finite.
         """
-        report, read = RunReport(), []
+        report, read, begun = RunReport(), [], None
         watch = TrainingStopwatch(lambda: self._warn_of_truncation(report))
+        alone = not (callbacks or initial_epoch or steps_per_epoch) and validation_freq == 1
         rows = validation_batch_size or batch_size or self.recipe.predict_batch_size
         if self.preprocessor is None:
             validation = validation_split or 0.0, validation_data, validation_batch_size
@@ -102,21 +107,21 @@ class Task(InferenceTask):
                 read.append(self._validation(held_out, batches, rows))
                 data["validation_data"] = feed(read[-1], epochs - initial_epoch, validation_steps)
                 callbacks = _stopping_early(callbacks, recipe.patience)
+                if recipe.refit and alone and validation_split is validation_data is None:
+                    begun = Beginning(self)
             steps = steps_per_epoch or batches.num_batches
         held = partial(held_out_batches, self, read, data, rows, validation_steps)
-        callbacks = show_validation(callbacks, held)
+        callbacks = watched(show_validation(callbacks, held), watch, LossWatch())
         self._start_training(steps, epochs - initial_epoch, callbacks)
+        data |= dict(epochs=epochs, initial_epoch=initial_epoch, steps_per_epoch=steps_per_epoch)
+        data |= dict(validation_steps=validation_steps, validation_freq=validation_freq)
         with _reading(*read), self._reporting(report, watch):
-            return super().fit(
-                **data,
-                epochs=epochs,
-                verbose=verbose,
-                callbacks=watched(callbacks, watch, LossWatch()),
-                initial_epoch=initial_epoch,
-                steps_per_epoch=steps_per_epoch,
-                validation_steps=validation_steps,
-                validation_freq=validation_freq,
-            )
+            history = super().fit(**data, verbose=verbose, callbacks=callbacks)
+        if begun is not None:
+            told = dict(batch_size=batch_size or recipe.batch_size, verbose=verbose)
+            told |= dict(shuffle=shuffle, class_weight=class_weight, sample_weight=sample_weight)
+            self._fit_anew(begun, history, report, x=x, y=y, **told)
+        return history
 
     def evaluate(
         self,
@@ -148,6 +153,18 @@ class Task(InferenceTask):
         rest["callbacks"] = watched(callbacks, watch)
         with _reading(batches), self._reporting(report, watch):
             return super().evaluate(feed(batches, 1, steps), **rest)
+
+    def _fit_anew(
+        self, begun: Beginning, history: Any, report: RunReport, verbose: Any, **told: Any
+    ) -> None:
+        """Trains on all rows for as many epochs as were best on those held out before."""
+        begun.restore()
+        epochs = best_epoch(history.history["val_loss"])
+        if verbose:
+            print(f"Training anew on all rows, {epochs} epochs, which were best on those held out:")
+        self.fit(epochs=epochs, validation_split=0.0, verbose=verbose, **told)
+        self.last_run.add(report)
+        self.history = history
 
     def _recipe_for(self, train: Rows | Source) -> Recipe:
         if isinstance(train, Rows):

@@ -202,6 +202,52 @@ def test_what_is_held_out(arguments, held_out, clf):
         assert clf.last_run.texts == 24 * (1 - arguments["validation_split"])
 
 
+def certain(**arguments) -> hub_tasks.TextClassifier:
+    """A classifier whose training has nothing random."""
+    keras.utils.set_random_seed(4)
+    clf = average(word_dropout=0.0, embedding_dropout=0.0, dropout=0.0, **arguments)
+    clf.fit(TEXTS, LABELS, epochs=1, shuffle=False, validation_split=0, **QUIET)
+    return clf
+
+
+@pytest.mark.backend
+def test_few_rows_are_trained_on_anew_with_those_held_out():
+    clf, other = certain(), certain()
+    history = clf.fit(TEXTS, LABELS, epochs=3, shuffle=False, **QUIET)
+    assert clf.history is history
+    losses = history.history["val_loss"]
+    assert len(losses) == 3
+    best = int(np.argmin(losses)) + 1
+    held = len(TEXTS) // 10
+    assert clf.last_run.texts == 3 * (len(TEXTS) - held) + best * len(TEXTS)
+    other.fit(TEXTS, LABELS, epochs=best, shuffle=False, validation_split=0, **QUIET)
+    np.testing.assert_allclose(forward(clf, TEXTS), forward(other, TEXTS), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"callbacks": [keras.callbacks.Callback()]},
+        {"validation_split": 0.1},
+        {"validation_data": (TEXTS, LABELS)},
+        {"initial_epoch": 1},
+        {"steps_per_epoch": 2},
+    ],
+    ids=str,
+)
+def test_who_watches_the_training_keeps_what_it_gave(arguments, clf):
+    epochs = 3 - arguments.get("initial_epoch", 0)
+    history = clf.fit(TEXTS, LABELS, epochs=3, **arguments, **QUIET)
+    assert len(history.history["val_loss"]) == epochs
+    assert clf.last_run.texts <= epochs * len(TEXTS)
+
+
+def test_many_rows_are_trained_on_once():
+    recipe = hub_tasks.EncoderBackbone.recipe
+    assert recipe.for_rows(19_999).refit
+    assert not recipe.for_rows(20_000).refit
+
+
 def test_seeds_reproduce_a_run():
     outputs = []
     for seed in (7, 7, 8):
