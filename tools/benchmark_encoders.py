@@ -4,8 +4,10 @@
 
 `--part accuracy`: every encoder, set and seed is one fresh process that trains with the
 defaults alone and is evaluated on the set's test part (SST-2: validation); TF-IDF with
-logistic regression in the same way. `--part speed`: training beside plain Keras models of
-the same shape, taking turns, and prediction of averaged embeddings, strings in, labels out.
+logistic regression in the same way. `--teacher PRESET`, a classifier of SST-2's labels, adds
+averaged embeddings that it has taught (`benchmark_student.py`).
+`--part speed`: training beside plain Keras models of the same shape, taking turns, and
+prediction of averaged embeddings, strings in, labels out.
 
 Every run appends a line of JSON to `--results`, and runs that stand there are not repeated,
 so that a benchmark that was ended goes on where it stood: remove the file to measure anew.
@@ -49,6 +51,15 @@ def accuracy_jobs(args: argparse.Namespace) -> Iterator[Job]:
                     job |= {"encoder": encoder, "seed": seed, "word_vectors": start}
                     if encoder != TFIDF:
                         yield job
+
+
+def student_jobs(args: argparse.Namespace) -> Iterator[Job]:
+    """Averaged embeddings that a teacher has taught SST-2."""
+    common = {"task": "accuracy", "data": str(args.data.resolve()), "texts": [], "labels": []}
+    for seed in args.seeds if args.teacher else []:
+        job = {**common, "contender": "student", "backend": args.backend, "set": "sst2"}
+        job |= {"encoder": "average_embedding", "seed": seed, "word_vectors": None}
+        yield {**job, "teacher": args.teacher, "cache": str(args.results.parent.resolve())}
 
 
 def speed_jobs(args: argparse.Namespace) -> Iterator[Job]:
@@ -104,7 +115,7 @@ def read_results(path: pathlib.Path) -> list[dict[str, Any]]:
 
 def run_all(args: argparse.Namespace) -> int:
     """Runs what is missing; returns how many runs failed."""
-    jobs = [] if args.part == "speed" else list(accuracy_jobs(args))
+    jobs = [] if args.part == "speed" else [*accuracy_jobs(args), *student_jobs(args)]
     jobs += [] if args.part == "accuracy" else list(speed_jobs(args))
     done = {key(result) for result in read_results(args.results)}
     missing = [job for job in jobs if key(job) not in done]
@@ -139,6 +150,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--encoders", type=names, default=[TFIDF, *ENCODERS])
     parser.add_argument("--seeds", type=lambda text: [*map(int, names(text))], default=[0, 1, 2])
     parser.add_argument("--word-vectors", help="runs that start from this preset besides")
+    parser.add_argument("--teacher", help="preset that teaches averaged embeddings SST-2")
     parser.add_argument("--backend", choices=BACKENDS, default="torch")
     parser.add_argument("--rounds", type=int, default=5, help="of speed, in turns")
     parser.add_argument("--trained", type=int, default=2048, help="texts for training's speed")

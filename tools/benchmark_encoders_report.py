@@ -43,6 +43,8 @@ class Summary:
         self.is_baseline = first["encoder"] is None
         if first["backend"] not in ("", "torch"):
             self.encoder += f" ({first['backend']})"
+        self.is_student = first["contender"] == "student"
+        self.encoder += ", taught" if self.is_student else ""
         self.name = f"{self.encoder} from {self.start}" if self.start else self.encoder
         self.accuracy = self.mean("accuracy")
         self.seconds = self.mean("build_seconds") + self.mean("fit_seconds")
@@ -100,6 +102,15 @@ def summaries(lines: Lines) -> dict[str, list[Summary]]:
     return {name: sorted(found[name], key=lambda s: -s.accuracy) for name in order if name in found}
 
 
+def taught(student: Summary) -> tuple[str, ...]:
+    """What a student's row does not say."""
+    minutes = student.mean("teacher_seconds") / 60
+    return (
+        "",
+        f"The student ({student.name}) was told by a fine-tuned transformer what {student.mean('taught_texts'):,.0f} texts say: the training phrases, single words, and texts of other sets without their labels (`tools/benchmark_student.py`). Its row is not of the defaults, and its seconds are its own; the teacher took {minutes:.0f} min more.",
+    )
+
+
 def goal(what: str, sign: str, bound: float, value: float, show: Callable[[float], str]) -> str:
     above = round(value - bound, 9)  # sums of decimal fractions are not exact
     met = above >= 0 if sign == "at least" else above <= 0
@@ -114,7 +125,7 @@ def goals_of_set(name: str, found: Sequence[Summary]) -> list[str]:
     """Goals of accuracy; of vectors that start an encoder off, only SST-2's may use any."""
     title = TITLES.get(name, name)
     encoders = [s for s in found if not s.is_baseline]
-    plain = [s for s in encoders if not s.start]
+    plain = [s for s in encoders if not s.start and not s.is_student]
     tfidf = max((s.accuracy for s in found if s.is_baseline), default=None)
     rows = []
     if not plain:
@@ -213,6 +224,7 @@ def section(lines: Lines) -> str:
         text += ["", f"### Accuracy, {TITLES.get(name, name)}", ""]
         text += ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
         text += [summary.row() for summary in entries]
+        text += [note for summary in entries if summary.is_student for note in taught(summary)]
     return "\n".join([*text, *speed_tables, "", MARKERS[1]])
 
 

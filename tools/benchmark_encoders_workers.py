@@ -8,6 +8,7 @@ import os
 import pathlib
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -18,6 +19,7 @@ from hub_tasks.data import RunReport
 from hub_tasks.tasks.scores import count_labels
 from tools.benchmark_encoders import CHARACTERS
 from tools.benchmark_plain_encoders import pairs, plain_model
+from tools.benchmark_student import taught
 from tools.benchmark_workers import BATCH, Run, main
 from tools.measure_accuracy import TESTED_ON, read
 
@@ -53,10 +55,9 @@ def parts(job: dict[str, Any]) -> tuple[list[str], list[str], list[str], list[st
     return (*read(directory / "train.tsv"), *read(directory / tested_on))
 
 
-def encoder_accuracy(job: dict[str, Any]) -> dict[str, Any]:
-    """Trains with the defaults, and says how well, how long and how large."""
+def from_labels(job: dict[str, Any], texts: list[str], labels: list[str]) -> tuple[Any, Any, Any]:
+    """A classifier that is trained with the defaults, its history, and the seconds."""
     keras.utils.set_random_seed(job["seed"])
-    texts, labels, test_texts, test_labels = parts(job)
     times = [time.perf_counter()]
     clf = hub_tasks.TextClassifier.from_scratch(
         job["encoder"], texts, labels, word_vectors=job["word_vectors"]
@@ -64,14 +65,20 @@ def encoder_accuracy(job: dict[str, Any]) -> dict[str, Any]:
     times.append(time.perf_counter())
     history = clf.fit(texts, labels, verbose=0)
     times.append(time.perf_counter())
+    build, fit = np.diff(times).tolist()
+    return clf, history, {"build_seconds": build, "fit_seconds": fit}
+
+
+def encoder_accuracy(job: dict[str, Any], train: Callable[..., Any]) -> dict[str, Any]:
+    """Trains, and says how well, how long and how large."""
+    texts, labels, test_texts, test_labels = parts(job)
+    clf, history, seconds = train(job, texts, labels)
+    began = time.perf_counter()
     said = [prediction.label for prediction in clf.classify(test_texts)]
-    times.append(time.perf_counter())
-    build, fit, predict = np.diff(times).tolist()
     return {
+        "predict_seconds": time.perf_counter() - began,
+        **seconds,
         **scores(said, test_labels),
-        "build_seconds": build,
-        "fit_seconds": fit,
-        "predict_seconds": predict,
         "epochs": len(history.epoch),
         "parameters": clf.count_params(),
         "h5_bytes": saved_bytes(clf, "h5"),
@@ -163,7 +170,8 @@ def prediction(method: str) -> Any:
 
 
 CONTENDERS = {
-    "encoder": lambda job: lambda *_: encoder_accuracy(job),
+    "encoder": lambda job: lambda *_: encoder_accuracy(job, from_labels),
+    "student": lambda job: lambda *_: encoder_accuracy(job, taught),
     "TF-IDF": lambda job: lambda *_: tfidf_accuracy(job),
     "ours": our_fit,
     "plain Keras": plain_fit,

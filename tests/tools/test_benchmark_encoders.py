@@ -44,6 +44,32 @@ def test_a_run_is_written_once(data, capsys):
     assert len(benchmark.read_results(results)) == 1
 
 
+def test_a_student_is_taught_with_what_the_teacher_said_once(data):
+    rows = {"imdb_long": "I saw it again. It was a fine film, I think.\tgood"}
+    rows |= {"goemotions": "thanks a lot\tjoy", "stsb": "a man sings\ta man plays\t1.5"}
+    for name, row in rows.items():
+        (data / name).mkdir()
+        (data / name / "train.tsv").write_text(f"text\tlabel\n{row}\n", encoding="utf-8")
+    (data / "sst2").mkdir()
+    for part in ("train", "validation"):
+        text = "\n".join(f"{t}\t{y}" for t, y in zip(TEXTS, LABELS, strict=True))
+        (data / "sst2" / f"{part}.tsv").write_text(f"text\tlabel\n{text}\n", encoding="utf-8")
+    teacher = hub_tasks.TextClassifier.from_scratch("average_embedding", TEXTS, LABELS[::-1])
+    teacher.save_to_preset(data / "teacher")
+    given = f"--data {data} --sets sst2 --encoders average_embedding --seeds 0,1 --part accuracy"
+    given += f" --results {data / 'results.jsonl'} --teacher {data / 'teacher'}"
+    assert benchmark.main(given.split()) == 0
+    lines = benchmark.read_results(data / "results.jsonl")
+    students = [line for line in lines if line["contender"] == "student"]
+    assert [line["seed"] for line in students] == [0, 1]
+    assert students[0]["teacher_seconds"] == students[1]["teacher_seconds"] > 0
+    # 24 phrases, 18 words of all the texts, a sentence of at least 4 words of 2, 3 short texts.
+    assert {line["taught_texts"] for line in students} == {24 + 18 + 2 + 3}
+    text = section(lines)
+    assert "| average_embedding, taught |" in text
+    assert "from the best to the last (average_embedding) |" in text
+
+
 def test_a_failed_run_is_not_taken_for_done(data, monkeypatch):
     results = data / "results.jsonl"
     given = f"--data {data} --part accuracy --sets tiny --encoders cnn --seeds 0"
