@@ -13,6 +13,7 @@ from hub_tasks.data.report import RunReport, Shape
 from hub_tasks.data.rows import Rows, Source
 from hub_tasks.data.windows import read_ahead
 from hub_tasks.errors import DataError
+from hub_tasks.importing import collector_paused
 
 _CHUNK = 8192  # texts tokenised at a time; lists of ids take ten times the room of an array
 FILL = -1.0  # the weight of a row that only fills up a batch
@@ -36,10 +37,11 @@ class TokenColumn:
     def __init__(self, texts: list[str], tokenize: Tokenize, report: RunReport):
         began = time.perf_counter()
         lengths, flat = [], [np.zeros(0, "int32")]
-        for start in range(0, len(texts), _CHUNK):
-            ids = tokenize(texts[start : start + _CHUNK])
-            lengths += map(len, ids)
-            flat.append(np.fromiter(chain.from_iterable(ids), "int32"))
+        with collector_paused():
+            for start in range(0, len(texts), _CHUNK):
+                ids = tokenize(texts[start : start + _CHUNK])
+                lengths += map(len, ids)
+                flat.append(np.fromiter(chain.from_iterable(ids), "int32"))
         self.lengths = np.array(lengths, "int64")
         self.offsets = np.concatenate([[0], np.cumsum(self.lengths)])
         self._flat = np.concatenate(flat)
