@@ -23,6 +23,7 @@ class Recipe:
             best: of few rows, those held out are missed.
         learning_rate: the highest; None for one that suits the size of the encoder.
         embedding_rate: how many times that rate tables of embeddings are trained with.
+        bigram_rate: the same of the table of pairs of tokens.
         weight_decay: share of a weight that a step takes away, times the learning rate.
     """
 
@@ -34,6 +35,7 @@ class Recipe:
     refit: bool = False
     learning_rate: float | None = None
     embedding_rate: float = 1.0
+    bigram_rate: float = 1.0
     weight_decay: float = 0.01
 
     def for_rows(self, rows: int) -> Self:
@@ -51,7 +53,8 @@ class ScratchRecipe(Recipe):
             sized = self
         else:
             sized = replace(self, batch_size=4 * self.batch_size, epochs=self.epochs // 3)
-            sized = replace(sized, refit=False)
+            # Of so many pairs, each rare, a fast table learns texts by heart.
+            sized = replace(sized, refit=False, bigram_rate=self.bigram_rate / 4)
         epochs = math.ceil(_LEAST_STEPS * sized.batch_size / max(rows, 1))
         return replace(sized, patience=max(self.patience, epochs))
 
@@ -66,5 +69,6 @@ FROM_SCRATCH = ScratchRecipe(
     refit=True,
     learning_rate=1e-3,
     embedding_rate=4.0,
+    bigram_rate=4.0,
     weight_decay=0.0,
 )

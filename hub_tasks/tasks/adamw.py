@@ -7,7 +7,7 @@ import keras
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
 class AdamW(keras.optimizers.AdamW):
-    """Keras's AdamW, with the same arguments and the same result, and a rate for embeddings.
+    """Keras's AdamW, with the same arguments and the same result, and rates for embeddings.
 
     XLA makes one pass of the update by itself. On PyTorch Keras updates with one kernel for
     each operation, and with batches of short texts that takes longer than the gradients; on
@@ -19,6 +19,7 @@ class AdamW(keras.optimizers.AdamW):
         *args, **kwargs: as in `keras.optimizers.AdamW`.
         embedding_rate: how many times the learning rate tables of embeddings are trained with,
             of whose rows most are not in a batch.
+        bigram_rate: the same for the table of `HashedBigrams`; can be assigned between trainings.
 
     Example:
 
@@ -27,18 +28,24 @@ class AdamW(keras.optimizers.AdamW):
     1.0
     """
 
-    def __init__(self, *args: Any, embedding_rate: float = 1.0, **kwargs: Any):
+    def __init__(
+        self, *args: Any, embedding_rate: float = 1.0, bigram_rate: float = 1.0, **kwargs: Any
+    ):
         super().__init__(*args, **kwargs)
         self.embedding_rate = embedding_rate
+        start = keras.initializers.Constant(bigram_rate)
+        self.bigram_rate = self.add_variable((), start, dtype="float32", name="bigram_rate")
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Keras's hook for the update of one variable."""
         super().update_step(gradient, variable, learning_rate * self._rate(variable))
 
-    def _rate(self, variable: Any) -> float:
+    def _rate(self, variable: Any) -> Any:
         # TensorFlow hands its own variables over, which have no path.
-        known = self._trainable_variables[self._get_variable_index(variable)]
-        return self.embedding_rate if known.path.endswith("embeddings") else 1.0
+        path = self._trainable_variables[self._get_variable_index(variable)].path
+        if path.endswith("bigrams/table/embeddings"):
+            return self.bigram_rate
+        return self.embedding_rate if path.endswith("embeddings") else 1.0
 
     @property
     def learning_rate(self) -> Any:
@@ -61,7 +68,7 @@ class AdamW(keras.optimizers.AdamW):
         if not self._fits(values + grads) or not all(v.is_contiguous() for v in values):
             super()._backend_update_step(grads, trainable_variables, learning_rate)
             return
-        rates = [self._rate(variable) for variable in trainable_variables]
+        rates = [float(self._rate(variable)) for variable in trainable_variables]
         for rate in set(rates):
             chosen = [i for i, other in enumerate(rates) if other == rate]
             self._update_fused(
@@ -94,7 +101,8 @@ class AdamW(keras.optimizers.AdamW):
             )
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "embedding_rate": self.embedding_rate}
+        rates = {"embedding_rate": self.embedding_rate, "bigram_rate": float(self.bigram_rate)}
+        return {**super().get_config(), **rates}
 
     def _clip_gradients(self, grads: list[Any]) -> list[Any]:
         """Keras's hook for clipping; by the global norm it is done in place."""

@@ -53,6 +53,7 @@ class AutoCompiledTask(Task):
                 variable_dtype,
                 weight_decay=self.recipe.weight_decay,
                 embedding_rate=self.recipe.embedding_rate,
+                bigram_rate=self.recipe.bigram_rate,
             )
         if self._auto["loss"]:
             loss = recipes.auto_loss(self.problem_type, self.activation)
@@ -95,9 +96,9 @@ class AutoCompiledTask(Task):
             return recipes.accuracy(self.problem_type, self.activation, name)
         return None
 
-    def _start_training(self, steps: int | None, passes: int, callbacks: list[Any]) -> None:
+    def _start_training(self, recipe: Recipe, steps: int | None, callbacks: list[Any]) -> None:
         if self._auto["optimizer"]:
-            recipes.start_schedule(self.optimizer, steps * passes if steps else None)
+            recipes.start_schedule(self.optimizer, steps, recipe.bigram_rate)
             if any(isinstance(callback, recipes.RATE_CALLBACKS) for callback in callbacks):
                 recipes.hold_peak(self.optimizer)
 

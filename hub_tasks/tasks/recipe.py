@@ -84,9 +84,12 @@ def auto_optimizer(
     return optimizer
 
 
-def start_schedule(optimizer: keras.optimizers.Optimizer, steps: int | None) -> None:
+def start_schedule(
+    optimizer: keras.optimizers.Optimizer, steps: int | None, bigram_rate: float
+) -> None:
     """Lets the schedule of `auto_optimizer` begin anew, for the next `steps` steps."""
     inner = _inner(optimizer)
+    inner.bigram_rate.assign(bigram_rate)
     schedule = inner.schedule
     schedule.start.assign(int(inner.iterations))
     schedule.steps.assign(steps or 0)

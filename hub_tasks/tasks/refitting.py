@@ -22,8 +22,9 @@ class Beginning:
         self._values = [(v, np.array(ops.convert_to_numpy(v))) for v in variables]
 
     def restore(self) -> None:
-        """Undoes the training; random numbers go on where they were."""
-        for variable, value in self._values:
+        """Undoes the training, once; random numbers go on where they were."""
+        while self._values:
+            variable, value = self._values.pop()
             variable.assign(value)
 
 

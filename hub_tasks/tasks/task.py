@@ -90,8 +90,8 @@ class Task(InferenceTask):
             validation = validation_split or 0.0, validation_data, validation_batch_size
             data = self._tokenised_training(x, y, sample_weight, class_weight, *validation)
             data |= dict(batch_size=batch_size, shuffle=shuffle)
-            epochs = 1 if epochs is None else epochs
-            steps = steps_per_epoch or _steps_of_arrays(x, batch_size or self.recipe.batch_size)
+            epochs, recipe = 1 if epochs is None else epochs, self.recipe
+            steps = steps_per_epoch or _steps_of_arrays(x, batch_size or recipe.batch_size)
         else:
             sizes = batch_size or self.recipe.batch_size, rows
             inputs = x, y, sample_weight, validation_split, validation_data
@@ -112,7 +112,7 @@ class Task(InferenceTask):
             steps = steps_per_epoch or batches.num_batches
         held = partial(held_out_batches, self, read, data, rows, validation_steps)
         callbacks = watched(show_validation(callbacks, held), watch, LossWatch())
-        self._start_training(steps, epochs - initial_epoch, callbacks)
+        self._start_training(recipe, steps and steps * (epochs - initial_epoch), callbacks)
         data |= dict(epochs=epochs, initial_epoch=initial_epoch, steps_per_epoch=steps_per_epoch)
         data |= dict(validation_steps=validation_steps, validation_freq=validation_freq)
         with _reading(*read), self._reporting(report, watch):
@@ -179,8 +179,8 @@ class Task(InferenceTask):
     def _adapt_to_labels(self, labels: Any) -> None:
         """Called with all labels before training on data in memory."""
 
-    def _start_training(self, steps: int | None, passes: int, callbacks: list[Any]) -> None:
-        """Called before training with the steps of an epoch, where known."""
+    def _start_training(self, recipe: Recipe, steps: int | None, callbacks: list[Any]) -> None:
+        """Called before training with all its steps, where their number is known."""
 
     def _open_training(
         self,

@@ -1,5 +1,7 @@
 """The one-pass AdamW: Keras's own, step for step."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -46,16 +48,27 @@ def test_steps_are_those_of_keras(options, scale):
 
 
 @pytest.mark.parametrize("options", [{}, {"amsgrad": True}], ids=str)
-def test_embeddings_have_a_rate_of_their_own(options):
-    named = ("embeddings", "kernel")
-    fast, slow = ([keras.Variable(START[0].copy(), name=name) for name in named] for _ in range(2))
-    grads = [ops.convert_to_tensor(START[1]) for _ in named]
-    AdamW(0.01, weight_decay=0.0, embedding_rate=4.0, **options).apply(grads, fast)
-    for rate, ours, name in zip((0.04, 0.01), fast, named, strict=True):
-        alone = [variable for variable in slow if variable.name == name]
-        keras.optimizers.AdamW(rate, weight_decay=0.0, **options).apply(grads[:1], alone)
-        expected = ops.convert_to_numpy(alone[0])
-        np.testing.assert_allclose(ops.convert_to_numpy(ours), expected, rtol=2e-5, atol=2e-6)
+def test_embeddings_have_rates_of_their_own(options):
+    rates = {"embedding/embeddings": 0.04, "bigrams/table/embeddings": 0.02, "logits/kernel": 0.01}
+    ours = [named(path) for path in rates]
+    grads = [ops.convert_to_tensor(START[1]) for _ in ours]
+    optimizer = AdamW(0.01, weight_decay=0.0, embedding_rate=4.0, bigram_rate=9.0, **options)
+    optimizer.bigram_rate.assign(2.0)
+    optimizer.apply(grads, ours)
+    assert AdamW.from_config(optimizer.get_config()).get_config() == optimizer.get_config()
+    for rate, variable in zip(rates.values(), ours, strict=True):
+        alone = keras.Variable(START[0].copy())
+        keras.optimizers.AdamW(rate, weight_decay=0.0, **options).apply(grads[:1], [alone])
+        expected = ops.convert_to_numpy(alone)
+        np.testing.assert_allclose(ops.convert_to_numpy(variable), expected, rtol=2e-5, atol=2e-6)
+
+
+def named(path: str) -> keras.Variable:
+    *scopes, name = path.split("/")
+    with contextlib.ExitStack() as stack:
+        for scope in scopes:
+            stack.enter_context(keras.name_scope(scope))
+        return keras.Variable(START[0].copy(), name=name)
 
 
 def test_gradients_that_are_not_numbers_are_not_hidden():

@@ -242,10 +242,16 @@ def test_who_watches_the_training_keeps_what_it_gave(arguments, clf):
     assert clf.last_run.texts <= epochs * len(TEXTS)
 
 
-def test_many_rows_are_trained_on_once():
-    recipe = hub_tasks.EncoderBackbone.recipe
-    assert recipe.for_rows(19_999).refit
-    assert not recipe.for_rows(20_000).refit
+@pytest.mark.backend
+def test_many_rows_are_trained_on_once_and_their_pairs_more_slowly(monkeypatch):
+    monkeypatch.setattr(hub_tasks.backbones.recipe, "_FEW", 0)
+    clf, rates = average(), []
+    for many in (len(TEXTS) + 1, len(TEXTS) // 2):
+        monkeypatch.setattr(hub_tasks.backbones.recipe, "_MANY", many)
+        clf.fit(TEXTS, LABELS, epochs=1, **QUIET)
+        rates.append(float(clf.optimizer.bigram_rate))
+    assert clf.last_run.texts == len(TEXTS) - len(TEXTS) // 10
+    assert rates == [4.0, 1.0]
 
 
 def test_seeds_reproduce_a_run():
