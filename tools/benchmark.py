@@ -71,6 +71,8 @@ class Worker:
         self, contender: str, backend: str, job: dict[str, Any], script: pathlib.Path = WORKER
     ):
         self.result = Result((job["task"], job["set"]), contender, backend, len(job["texts"]))
+        # A file, since a pipe that nobody reads fills up and holds the process.
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - it lives as long as this
         environment = {**os.environ, "KERAS_BACKEND": backend or "torch"}
         if not job.get("gpu"):
             environment |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
@@ -78,7 +80,7 @@ class Worker:
             [sys.executable, str(script)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self.errors,
             text=True,
             env={**environment, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
@@ -94,7 +96,9 @@ class Worker:
             return json.loads(self.process.stdout.readline())
         except (OSError, ValueError):
             self.process.kill()
-            lines = self.process.communicate()[1].strip().splitlines() or ["no message"]
+            self.process.wait()
+            self.errors.seek(0)
+            lines = self.errors.read().strip().splitlines() or ["no message"]
             self.result.problem = lines[-1][:200]
             return {}
 

@@ -56,7 +56,7 @@ def said_by(teacher: str, texts: list[str], cache: pathlib.Path) -> tuple[np.nda
         clf = hub_tasks.TextClassifier.from_preset(teacher)
         began = time.perf_counter()
         columns = np.argsort(clf.labels)
-        probabilities = clf.predict_proba(texts, batch_size=256, verbose=1)[:, columns]
+        probabilities = clf.predict_proba(texts, batch_size=256, verbose=0)[:, columns]
         np.savez(kept, probabilities=probabilities, seconds=time.perf_counter() - began)
     with np.load(kept) as found:
         return found["probabilities"], float(found["seconds"])

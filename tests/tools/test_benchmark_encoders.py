@@ -8,6 +8,7 @@ import pytest
 import hub_tasks
 from hub_tasks.families import ENCODERS
 from tools import benchmark_encoders as benchmark
+from tools.benchmark import Worker
 from tools.benchmark_encoders_report import section
 from tools.benchmark_plain_encoders import PLAIN, plain_model
 from tools.benchmark_report import MARKERS, section_of, with_section
@@ -68,6 +69,22 @@ def test_a_student_is_taught_with_what_the_teacher_said_once(data):
     text = section(lines)
     assert "| average_embedding, taught |" in text
     assert "from the best to the last (average_embedding) |" in text
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("answer", "problem"), [('{"ready": 1}', ""), ("", "the last line")])
+def test_what_a_worker_prints_holds_nothing_up(answer, problem, tmp_path):
+    script = tmp_path / "worker.py"
+    script.write_text(
+        "import sys\nsys.stdin.readline()\n"
+        "sys.stderr.write('x' * 200_000 + '\\nthe last line\\n')\n"
+        f"print('{answer}', flush=True)\nsys.stdin.readline()\nprint('{{}}')\n",
+        encoding="utf-8",
+    )
+    job = {"task": "accuracy", "set": "tiny", "texts": []}
+    worker = Worker("ours", "torch", job, script)
+    assert worker.ready == ({} if problem else {"ready": 1})
+    assert worker.finish().problem == problem
 
 
 def test_a_failed_run_is_not_taken_for_done(data, monkeypatch):
