@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub_tasks.importing import collector_paused, on_first_use
+from hub_tasks.collector import collector_paused
+from hub_tasks.importing import on_first_use
 from hub_tasks.version import __version__
 
 # The classes at once, so that Keras knows those of a model that it loads. The command alone

@@ -1,10 +1,8 @@
 """What keeps importing cheap."""
 
-import gc
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -38,19 +36,3 @@ def on_first_use(
         return sorted({*vars(sys.modules[package]), *homes})
 
     return get, names
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Makes many objects at once without looking for garbage meanwhile.
-
-    Modules, token ids and predictions by the thousand set the search off, which finds next to
-    nothing; but each full one walks all objects of Keras and its backend, a tenth of a second.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

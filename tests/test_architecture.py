@@ -15,6 +15,7 @@ ORDER = (
     "version",
     "keras_backend",
     "importing",
+    "collector",
     "registry",
     "families",
     "presets",

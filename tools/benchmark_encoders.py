@@ -36,30 +36,33 @@ KEY = ("task", "contender", "backend", "encoder", "set", "seed", "word_vectors",
 Job = dict[str, Any]
 
 
+def accuracy_job(args: argparse.Namespace, **told: Any) -> Job:
+    """A job whose worker reads the texts itself."""
+    data = str(args.data.resolve())
+    return {"task": "accuracy", "data": data, "texts": [], "labels": [], **told}
+
+
 def accuracy_jobs(args: argparse.Namespace) -> Iterator[Job]:
     """The baselines first, then a seed after the other."""
-    common = {"task": "accuracy", "data": str(args.data.resolve()), "texts": [], "labels": []}
     if TFIDF in args.encoders:
         for name in args.sets:
             for strength in STRENGTHS:
-                yield {**common, "contender": "TF-IDF", "backend": "", "set": name, "C": strength}
+                yield accuracy_job(args, contender="TF-IDF", backend="", set=name, C=strength)
     for seed in args.seeds:
         for name in args.sets:
             for start in [None] if name in CHARACTERS else dict.fromkeys([None, args.word_vectors]):
                 for encoder in args.encoders:
-                    job = {**common, "contender": "encoder", "backend": args.backend, "set": name}
-                    job |= {"encoder": encoder, "seed": seed, "word_vectors": start}
+                    told = {"set": name, "encoder": encoder, "seed": seed, "word_vectors": start}
                     if encoder != TFIDF:
-                        yield job
+                        yield accuracy_job(args, contender="encoder", backend=args.backend, **told)
 
 
 def student_jobs(args: argparse.Namespace) -> Iterator[Job]:
     """Averaged embeddings that a teacher has taught SST-2."""
-    common = {"task": "accuracy", "data": str(args.data.resolve()), "texts": [], "labels": []}
-    for seed in args.seeds if args.teacher else []:
-        job = {**common, "contender": "student", "backend": args.backend, "set": "sst2"}
-        job |= {"encoder": "average_embedding", "seed": seed, "word_vectors": None}
-        yield {**job, "teacher": args.teacher, "cache": str(args.results.parent.resolve())}
+    for seed in args.seeds if args.teacher and "sst2" in args.sets else []:
+        told = {"set": "sst2", "encoder": "average_embedding", "seed": seed, "word_vectors": None}
+        told |= {"teacher": args.teacher, "cache": str(args.results.parent.resolve())}
+        yield accuracy_job(args, contender="student", backend=args.backend, **told)
 
 
 def speed_jobs(args: argparse.Namespace) -> Iterator[Job]:

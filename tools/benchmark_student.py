@@ -49,8 +49,9 @@ def other_texts(data: pathlib.Path, phrases: list[str]) -> list[str]:
 def said_by(teacher: str, texts: list[str], cache: pathlib.Path) -> tuple[np.ndarray, float]:
     """The teacher's probabilities for texts, its labels in order, and the seconds they took."""
     digest = hashlib.sha256("\n".join(texts).encode())
-    for path in sorted(pathlib.Path(teacher).rglob("*.h5")):
-        digest.update(path.read_bytes())
+    for path in sorted(pathlib.Path(teacher).rglob("*")):
+        if path.is_file():
+            digest.update(path.read_bytes())
     kept = cache / f"teacher_{digest.hexdigest()[:16]}.npz"
     if not kept.exists():
         clf = hub_tasks.TextClassifier.from_preset(teacher)

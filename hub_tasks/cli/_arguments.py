@@ -9,8 +9,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from hub_tasks.collector import collector_paused
 from hub_tasks.errors import CommandError, received
-from hub_tasks.importing import collector_paused
 from hub_tasks.keras_backend import BACKENDS
 
 HANDLE = (

@@ -7,13 +7,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from hub_tasks.collector import collector_paused
 from hub_tasks.data.buckets import LADDER, width_for
 from hub_tasks.data.packing import Packer
 from hub_tasks.data.report import RunReport, Shape
 from hub_tasks.data.rows import Rows, Source
 from hub_tasks.data.windows import read_ahead
 from hub_tasks.errors import DataError
-from hub_tasks.importing import collector_paused
 
 _CHUNK = 8192  # texts tokenised at a time; lists of ids take ten times the room of an array
 FILL = -1.0  # the weight of a row that only fills up a batch

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hub_tasks.collector import collector_paused
 from hub_tasks.data import LabelSpace
-from hub_tasks.importing import collector_paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ def to_predictions(
     with collector_paused():
         for row, first in zip(probabilities.tolist(), firsts, strict=True):
             scores = dict(zip(names, row, strict=True))
-            labels = _from(threshold, scores) if several else alone[first]
+            labels = _at_least(threshold, scores) if several else alone[first]
             predictions.append(Prediction(names[first], row[first], labels, scores))
     return predictions
 
 
-def _from(threshold: float, scores: Mapping[str, float]) -> tuple[str, ...]:
+def _at_least(threshold: float, scores: Mapping[str, float]) -> tuple[str, ...]:
     return tuple(name for name, score in scores.items() if score >= threshold)

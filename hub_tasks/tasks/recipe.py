@@ -87,7 +87,13 @@ def auto_optimizer(
 def start_schedule(
     optimizer: keras.optimizers.Optimizer, steps: int | None, bigram_rate: float
 ) -> None:
-    """Lets the schedule of `auto_optimizer` begin anew, for the next `steps` steps."""
+    """Lets the schedule of `auto_optimizer` begin anew.
+
+    Args:
+        optimizer: made by `auto_optimizer`.
+        steps: how many steps the schedule lasts; None where that is not known.
+        bigram_rate: see `Recipe`.
+    """
     inner = _inner(optimizer)
     inner.bigram_rate.assign(bigram_rate)
     schedule = inner.schedule

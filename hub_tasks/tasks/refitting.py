@@ -29,5 +29,5 @@ class Beginning:
 
 
 def best_epoch(losses: Sequence[float]) -> int:
-    """How many epochs led to the lowest loss on the rows held out."""
-    return int(np.argmin(losses)) + 1
+    """How many epochs led to the lowest loss on the rows held out, of which NaN is none."""
+    return int(np.argmin(np.nan_to_num(losses, nan=np.inf))) + 1

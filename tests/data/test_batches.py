@@ -372,3 +372,13 @@ def test_reading_ahead_is_one_item_ahead_and_keeps_order_and_errors():
     assert [next(reader), next(reader)] == [2, 3]
     with pytest.raises(OSError, match="the line is dead"):
         next(reader)
+
+
+def test_a_report_counts_what_came_before():
+    earlier = RunReport(5, 20, 40, shapes={(4, 8), (1, 8)}, seconds=2.0, compiling_seconds=1.0)
+    report = RunReport(3, 9, 16, truncated=2, longest=9, shapes={(4, 8)}, seconds=0.5)
+    report.add(earlier)
+    assert (report.texts, report.tokens, report.padded_tokens) == (8, 29, 56)
+    assert (report.truncated, report.longest) == (2, 9)  # texts are not cut anew
+    assert report.shapes == {(4, 8), (1, 8)}
+    assert (report.seconds, report.compiling_seconds) == (2.5, 1.0)

@@ -1,6 +1,7 @@
 """Classifiers from scratch: vocabulary and labels from the data, training, presets."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from hub_tasks import tasks
 from hub_tasks.backbones import values
 from hub_tasks.errors import DataError, PresetFormatError
 from hub_tasks.families import ENCODERS
+from hub_tasks.tasks.refitting import best_epoch
 from hub_tasks.tokenizers import TrainedTokenizer
 from tests.checks.tiny import ENCODERS_OF_OURS, from_scratch, small, tiny_tokenizer
 
@@ -232,14 +234,20 @@ def test_few_rows_are_trained_on_anew_with_those_held_out():
         {"validation_data": (TEXTS, LABELS)},
         {"initial_epoch": 1},
         {"steps_per_epoch": 2},
+        {"validation_freq": 2},
     ],
     ids=str,
 )
 def test_who_watches_the_training_keeps_what_it_gave(arguments, clf):
     epochs = 3 - arguments.get("initial_epoch", 0)
     history = clf.fit(TEXTS, LABELS, epochs=3, **arguments, **QUIET)
-    assert len(history.history["val_loss"]) == epochs
+    assert len(history.history["val_loss"]) == epochs // arguments.get("validation_freq", 1)
     assert clf.last_run.texts <= epochs * len(TEXTS)
+
+
+def test_an_epoch_without_a_loss_is_not_the_best():
+    assert best_epoch([0.5, math.nan, 0.3, 0.4]) == 3
+    assert best_epoch([math.nan, 0.5]) == 2
 
 
 @pytest.mark.backend

@@ -69,6 +69,8 @@ def test_a_student_is_taught_with_what_the_teacher_said_once(data):
     text = section(lines)
     assert "| average_embedding, taught |" in text
     assert "from the best to the last (average_embedding) |" in text
+    args = benchmark.arguments(given.replace("sst2", "trec6").split())
+    assert not list(benchmark.student_jobs(args))
 
 
 @pytest.mark.timeout(60)
