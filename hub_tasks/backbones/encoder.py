@@ -16,7 +16,7 @@ from hub_tasks.backbones.hyper_parameters import complete, field_of, hyper_param
 from hub_tasks.backbones.recipe import FROM_SCRATCH
 from hub_tasks.errors import DataError, HubTasksError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, encoder_family
-from hub_tasks.layers import Frozen, HashedBigrams, bag_of_vectors, random_weights
+from hub_tasks.layers import Frozen, HashedBigrams, VectorTable, bag_of_vectors, random_weights
 from hub_tasks.presets import PresetData
 
 _BRANCH_DROPOUT = 0.3  # share of the texts
@@ -132,7 +132,8 @@ class EncoderBackbone(Backbone):
             if self.beside_bag:
                 # Left out of some texts as a whole, so that the bag learns to do without it.
                 pooled = keras.layers.Dropout(_BRANCH_DROPOUT, noise_shape=(None, 1))(pooled)
-                pooled = ops.concatenate([pooled, bag_of_vectors(bag, mask)], axis=-1)
+                vectors = bag_of_vectors(bag, mask, zeroed=True)
+                pooled = ops.concatenate([pooled, vectors], axis=-1)
             outputs = {"pooled_output": pooled}
         super().__init__(inputs, outputs, name=name, trainable=trainable)
         self.dtype_policy = policy
@@ -146,7 +147,7 @@ class EncoderBackbone(Backbone):
         """Vectors of tokens -> a vector for the text; its keyword arguments are its own.
 
         Args:
-            x: `(batch, length, embedding_dim)`.
+            x: `(batch, length, embedding_dim)`, zeros at padding.
             mask: `(batch, length)`, true at real tokens.
 
         Returns:
@@ -207,7 +208,7 @@ def _embed(
     """The tokens' vectors, zeros at padding; those of pairs, if any; the layer of the first."""
     token_ids, mask = inputs["token_ids"], inputs["padding_mask"]
     if embedding is None:
-        table = keras.layers.Embedding(
+        table = VectorTable(
             config["vocabulary_size"],
             config["embedding_dim"],
             embeddings_initializer=random_weights("uniform"),

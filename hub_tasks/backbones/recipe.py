@@ -24,6 +24,8 @@ class Recipe:
         learning_rate: the highest; None for one that suits the size of the encoder.
         embedding_rate: how many times that rate tables of embeddings are trained with.
         bigram_rate: the same of the table of pairs of tokens.
+        lazy_embeddings: whether tables of embeddings are trained without momentum, each entry
+            only where it has a gradient.
         weight_decay: share of a weight that a step takes away, times the learning rate.
     """
 
@@ -36,6 +38,7 @@ class Recipe:
     learning_rate: float | None = None
     embedding_rate: float = 1.0
     bigram_rate: float = 1.0
+    lazy_embeddings: bool = False
     weight_decay: float = 0.01
 
     def for_rows(self, rows: int) -> Self:
@@ -70,5 +73,6 @@ FROM_SCRATCH = ScratchRecipe(
     learning_rate=1e-3,
     embedding_rate=4.0,
     bigram_rate=4.0,
+    lazy_embeddings=True,
     weight_decay=0.0,
 )

@@ -24,6 +24,7 @@ from hub_tasks.layers.pooling import (
 from hub_tasks.layers.recurrent import bidirectional
 from hub_tasks.layers.relative_bias import RelativePositionBias
 from hub_tasks.layers.rotary import RotaryLayer
+from hub_tasks.layers.table import VectorTable
 from hub_tasks.layers.transformer import TransformerLayer
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "SelfAttention",
     "TransformerLayer",
     "Trigrams",
+    "VectorTable",
     "bag_of_vectors",
     "bidirectional",
     "convolution",

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from hub_tasks.layers.initializers import random_weights
+from hub_tasks.layers.table import VectorTable
 
 _MODULUS = 32_749  # a prime; its multiples by the factors stay within int32
 _FACTORS = (40_503, 30_011)
@@ -37,7 +38,7 @@ class HashedBigrams(keras.layers.Layer):
         super().__init__(**kwargs)
         self.buckets, self.dim = buckets, dim
         # From zero: a pair that training does not show must not say anything at random.
-        self.table = keras.layers.Embedding(
+        self.table = VectorTable(
             buckets, dim, embeddings_initializer=random_weights("zeros"), name="table"
         )
 

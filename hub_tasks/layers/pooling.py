@@ -58,6 +58,7 @@ class MaskedPooling(keras.layers.Layer):
 
     Args:
         kind: "mean" or "max".
+        zeroed: whether `x` is zeros at padding, which makes it faster.
 
     Call arguments:
         x: `(batch, length, dim)`.
@@ -75,9 +76,10 @@ class MaskedPooling(keras.layers.Layer):
     8
     """
 
-    def __init__(self, kind: str, **kwargs):
+    def __init__(self, kind: str, zeroed: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.kind = kind
+        self.zeroed = zeroed
         self.supports_masking = True  # Keras's own, which says what `padding_mask` says
 
     def compute_mask(self, *inputs, **masks):
@@ -85,16 +87,21 @@ class MaskedPooling(keras.layers.Layer):
 
     def call(self, x, padding_mask):
         real = ops.cast(padding_mask[:, :, None], "bool")
-        if self.kind == "max":
-            return ops.max(ops.where(real, x, ops.cast(-1e9, x.dtype)), axis=1)
-        weights = ops.cast(real, x.dtype)
-        return ops.sum(x * weights, axis=1) / ops.sum(weights, axis=1)
+        if self.kind == "mean":
+            weights = ops.cast(real, x.dtype)
+            return ops.sum(x if self.zeroed else x * weights, axis=1) / ops.sum(weights, axis=1)
+        least = ops.cast(-1e9, x.dtype)
+        if self.zeroed:
+            # Not for others: the gradient looks for what equals the largest, and where nothing
+            # is real, XLA may round a sum otherwise there than here.
+            return ops.max(x + ops.where(real, ops.zeros_like(least), least), axis=1)
+        return ops.max(ops.where(real, x, least), axis=1)
 
     def compute_output_shape(self, input_shape, **shapes):
         return (input_shape[0], input_shape[-1])
 
     def get_config(self):
-        return {**super().get_config(), "kind": self.kind}
+        return {**super().get_config(), "kind": self.kind, "zeroed": self.zeroed}
 
 
 def pool(kind: str, **kwargs: Any) -> keras.layers.Layer:
@@ -102,8 +109,18 @@ def pool(kind: str, **kwargs: Any) -> keras.layers.Layer:
     return AttentionPooling(**kwargs) if kind == "attention" else MaskedPooling(kind, **kwargs)
 
 
-def bag_of_vectors(x: Any, mask: Any, largest: bool = True) -> Any:
-    """The mean of a text's vectors and, where wanted, the largest value of each entry."""
+def bag_of_vectors(x: Any, mask: Any, largest: bool = True, zeroed: bool = False) -> Any:
+    """The mean of a text's vectors and, where wanted, the largest value of each entry.
+
+    Args:
+        x: `(batch, length, dim)`.
+        mask: `(batch, length)`, true at real tokens.
+        largest: whether the largest values are wanted.
+        zeroed: whether `x` is zeros at padding.
+
+    Returns:
+        `(batch, dim)`, or `(batch, 2 * dim)` with the largest values.
+    """
     kinds = ("mean", "max") if largest else ("mean",)
-    pooled = [MaskedPooling(kind)(x, padding_mask=mask) for kind in kinds]
+    pooled = [MaskedPooling(kind, zeroed)(x, padding_mask=mask) for kind in kinds]
     return ops.concatenate(pooled, axis=-1) if largest else pooled[0]

@@ -54,6 +54,7 @@ class AutoCompiledTask(Task):
                 weight_decay=self.recipe.weight_decay,
                 embedding_rate=self.recipe.embedding_rate,
                 bigram_rate=self.recipe.bigram_rate,
+                lazy_embeddings=self.recipe.lazy_embeddings,
             )
         if self._auto["loss"]:
             loss = recipes.auto_loss(self.problem_type, self.activation)

@@ -21,6 +21,7 @@ from hub_tasks.data import (
 )
 from hub_tasks.data.hold_out import hold_out, hold_out_of_each_class
 from hub_tasks.errors import DataError, received
+from hub_tasks.tasks.adamw import sparse_gradients
 from hub_tasks.tasks.inference import InferenceTask, watched
 from hub_tasks.tasks.progress import LossWatch, TestStopwatch, TrainingStopwatch
 from hub_tasks.tasks.reading import encode_tokenised
@@ -115,7 +116,7 @@ class Task(InferenceTask):
         self._start_training(recipe, steps and steps * (epochs - initial_epoch), callbacks)
         data |= dict(epochs=epochs, initial_epoch=initial_epoch, steps_per_epoch=steps_per_epoch)
         data |= dict(validation_steps=validation_steps, validation_freq=validation_freq)
-        with _reading(*read), self._reporting(report, watch):
+        with _reading(*read), self._reporting(report, watch), sparse_gradients(self):
             history = super().fit(**data, verbose=verbose, callbacks=callbacks)
         if begun is not None:
             told = dict(batch_size=batch_size or recipe.batch_size, verbose=verbose)

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from hub_tasks.tasks.adamw import AdamW
+from hub_tasks.layers import VectorTable
+from hub_tasks.tasks.adamw import AdamW, sparse_gradients
 
 pytestmark = pytest.mark.backend
+torch_alone = pytest.mark.skipif(keras.backend.backend() != "torch", reason="of PyTorch")
 
 START = [np.random.default_rng(i).normal(size=(7, 5)).astype("float32") for i in range(3)]
 
@@ -61,6 +63,74 @@ def test_embeddings_have_rates_of_their_own(options):
         keras.optimizers.AdamW(rate, weight_decay=0.0, **options).apply(grads[:1], [alone])
         expected = ops.convert_to_numpy(alone)
         np.testing.assert_allclose(ops.convert_to_numpy(variable), expected, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_lazy_embeddings_move_only_where_they_have_a_gradient(clip):
+    """Kingma and Ba, 2014, https://arxiv.org/abs/1412.6980, algorithm 1 with a beta_1 of 0."""
+    table, kernel = named("embedding/embeddings"), named("logits/kernel")
+    options = {"weight_decay": 0.0, "global_clipnorm": clip}
+    optimizer = AdamW(0.01, embedding_rate=4.0, lazy_embeddings=True, **options)
+    assert AdamW.from_config(optimizer.get_config()).get_config() == optimizer.get_config()
+    expected, moment = START[0].astype("float64"), np.zeros((7, 5))
+    random = np.random.default_rng(0)
+    for step in range(1, 6):
+        gradient = random.normal(size=(7, 5)) * (random.random((7, 5)) < 0.5)
+        grads = [gradient, 2 * START[1]]
+        optimizer.apply([ops.convert_to_tensor(g, "float32") for g in grads], [table, kernel])
+        norm = np.sqrt(sum((g**2).sum() for g in grads))
+        gradient *= min(1.0, clip / norm) if clip else 1.0
+        moment = np.where(gradient != 0, 0.999 * moment + 0.001 * gradient**2, moment)
+        # Keras adds epsilon to the root before its bias is corrected.
+        expected -= 0.04 * gradient * np.sqrt(1 - 0.999**step) / (np.sqrt(moment) + 1e-7)
+    np.testing.assert_allclose(ops.convert_to_numpy(table), expected, rtol=2e-4, atol=2e-5)
+
+
+@torch_alone
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_sparse_gradients_do_what_dense_ones_do(clip):
+    import torch
+
+    ids = torch.tensor([3, 0, 3, 6])  # a row twice: its gradients are added up
+    results = []
+    for sparse in (True, False):
+        table, kernel = named("embedding/embeddings"), named("logits/kernel")
+        optimizer = AdamW(0.01, weight_decay=0.0, lazy_embeddings=True, global_clipnorm=clip)
+        for _ in range(3):
+            vectors = torch.nn.functional.embedding(ids, table.value, sparse=sparse)
+            (torch.tanh(vectors) @ kernel.value.T).sum().backward()
+            assert table.value.grad.is_sparse == sparse
+            optimizer.apply([table.value.grad, kernel.value.grad], [table, kernel])
+            table.value.grad = kernel.value.grad = None
+        results.append([ops.convert_to_numpy(variable) for variable in (table, kernel)])
+    for ours, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+    assert (results[0][0] != START[0]).any(axis=1).nonzero()[0].tolist() == [0, 3, 6]
+
+
+@torch_alone
+@pytest.mark.parametrize(
+    ("optimizer", "sparse"),
+    [
+        (AdamW(0.01, lazy_embeddings=True), True),
+        (AdamW(0.01), False),
+        (AdamW(0.01, lazy_embeddings=True, gradient_accumulation_steps=2), False),
+        (AdamW(0.01, lazy_embeddings=True, clipnorm=1.0), False),
+        (keras.optimizers.Adam(0.01), False),
+    ],
+    ids=["ours", "not lazy", "accumulating", "clipping each", "Keras's"],
+)
+def test_gradients_are_sparse_in_fit_where_the_optimizer_takes_them(optimizer, sparse):
+    inputs = keras.Input((None,), dtype="int32")
+    table = VectorTable(9, 4, name="embedding")
+    model = keras.Model(inputs, keras.layers.Dense(1)(table(inputs)[:, 0]))
+    model.compile(optimizer, "mse")
+    x, y = np.array([[1, 2], [3, 4]], "int32"), np.ones((2, 1))
+    with sparse_gradients(model):
+        model.fit(x, y, verbose=0)
+        assert table.embeddings.value.grad.is_sparse == sparse
+    model.fit(x, y, verbose=0)
+    assert not table.embeddings.value.grad.is_sparse
 
 
 def named(path: str) -> keras.Variable:

@@ -1,0 +1,43 @@
+"""A table of vectors, of which a batch needs a few."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="hub_tasks")
+class VectorTable(keras.layers.Embedding):
+    """`keras.layers.Embedding`, whose gradient may be one of single rows.
+
+    A gradient is otherwise as large as the table: on PyTorch, room for it is taken and filled
+    with zeros at every step, which takes longer than all else that a small model computes.
+
+    Args:
+        *args, **kwargs: as in `keras.layers.Embedding`.
+
+    Attributes:
+        sparse_gradient: whether the gradient is a sparse tensor on PyTorch, which only an
+            optimizer that knows such may be given. Elsewhere it changes nothing.
+
+    Call arguments:
+        ids: `(batch, length)`, integers.
+
+    Returns:
+        `(batch, length, dim)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from hub_tasks.layers import VectorTable
+    >>> VectorTable(100, 8)(np.array([[3, 4, 5]], "int32")).shape[-1]
+    8
+    """
+
+    sparse_gradient = False
+
+    def call(self, ids):
+        if not self.sparse_gradient or self.lora_enabled or keras.backend.backend() != "torch":
+            return super().call(ids)
+        import torch
+
+        vectors = torch.nn.functional.embedding(ids, self.embeddings.value, sparse=True)
+        return ops.cast(vectors, self.compute_dtype)
