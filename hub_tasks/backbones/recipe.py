@@ -20,7 +20,7 @@ class Recipe:
         patience: after how many epochs without a lower loss on the rows held out training
             ends; the weights of the best epoch are kept. 0 for never.
         refit: whether training then begins anew, on all rows and for as many epochs as were
-            best: of few rows, those held out are missed.
+            best, at a rate that falls to zero by then: the best epoch's is high still.
         learning_rate: the highest; None for one that suits the size of the encoder.
         embedding_rate: how many times that rate tables of embeddings are trained with.
         bigram_rate: the same of the table of pairs of tokens.
@@ -57,7 +57,7 @@ class ScratchRecipe(Recipe):
         else:
             sized = replace(self, batch_size=4 * self.batch_size, epochs=self.epochs // 3)
             # Of so many pairs, each rare, a fast table learns texts by heart.
-            sized = replace(sized, refit=False, bigram_rate=self.bigram_rate / 4)
+            sized = replace(sized, bigram_rate=self.bigram_rate / 4)
         epochs = math.ceil(_LEAST_STEPS * sized.batch_size / max(rows, 1))
         return replace(sized, patience=max(self.patience, epochs))
 

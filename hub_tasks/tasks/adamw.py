@@ -102,7 +102,7 @@ class AdamW(keras.optimizers.AdamW):
     ) -> None:
         """Keras's hook for updates of all variables at once."""
         values = [variable.value for variable in trainable_variables]
-        if not self._fits(values + grads) or not all(v.is_contiguous() for v in values):
+        if not (self._one_pass(values) and self._fits(grads)):
             super()._backend_update_step(grads, trainable_variables, learning_rate)
             return
         import torch
@@ -187,11 +187,15 @@ class AdamW(keras.optimizers.AdamW):
             t is not None and t.device.type == "cpu" and t.dtype == torch.float32 for t in tensors
         )
 
+    def _one_pass(self, values: list[Any]) -> bool:
+        """Whether PyTorch's kernel takes variables with these values."""
+        return self._fits(values) and all(value.is_contiguous() for value in values)
+
     def takes_rows(self, model: keras.Model) -> bool:
         """Whether it can train this model with sparse gradients of its tables."""
         plain = not (self.gradient_accumulation_steps or self.clipnorm or self.clipvalue)
         plain = plain and self.lazy_embeddings and not model.jit_compile
-        return bool(plain and self._fits([v.value for v in model.trainable_variables]))
+        return bool(plain and self._one_pass([v.value for v in model.trainable_variables]))
 
 
 @contextmanager

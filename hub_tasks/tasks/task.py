@@ -69,10 +69,10 @@ class Task(InferenceTask):
                 128, the more rows the more.
             epochs: passes over the data; by default 1. An encoder from scratch is trained for
                 at most 10 to 60, the fewer rows the more, until it gets no better on the rows
-                held out, and the weights of the best epoch are kept; where the rows are fewer
-                than 20,000, it is then trained anew on all of them for as many epochs.
+                held out, and then anew on all of them for as many epochs as were best.
             callbacks: as in Keras. With any of them, with `validation_split` or with
-                `validation_data` nothing is trained anew, so that what they saw is what is left.
+                `validation_data` nothing is trained anew: the best epoch's weights are kept, so
+                that what they saw is what is left.
             validation_split: share of the rows, the last ones, that is held out; by default
                 none. For an encoder from scratch it is a tenth unless there is
                 `validation_data`, taken at random with as many of each class.
