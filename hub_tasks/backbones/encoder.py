@@ -132,8 +132,7 @@ class EncoderBackbone(Backbone):
             if self.beside_bag:
                 # Left out of some texts as a whole, so that the bag learns to do without it.
                 pooled = keras.layers.Dropout(_BRANCH_DROPOUT, noise_shape=(None, 1))(pooled)
-                vectors = bag_of_vectors(bag, mask, zeroed=True)
-                pooled = ops.concatenate([pooled, vectors], axis=-1)
+                pooled = ops.concatenate([pooled, bag_of_vectors(bag, mask)], axis=-1)
             outputs = {"pooled_output": pooled}
         super().__init__(inputs, outputs, name=name, trainable=trainable)
         self.dtype_policy = policy

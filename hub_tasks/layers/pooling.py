@@ -58,7 +58,6 @@ class MaskedPooling(keras.layers.Layer):
 
     Args:
         kind: "mean" or "max".
-        zeroed: whether `x` is zeros at padding, which makes it faster.
 
     Call arguments:
         x: `(batch, length, dim)`.
@@ -76,32 +75,31 @@ class MaskedPooling(keras.layers.Layer):
     8
     """
 
-    def __init__(self, kind: str, zeroed: bool = False, **kwargs):
+    def __init__(self, kind: str, **kwargs):
         super().__init__(**kwargs)
         self.kind = kind
-        self.zeroed = zeroed
         self.supports_masking = True  # Keras's own, which says what `padding_mask` says
 
     def compute_mask(self, *inputs, **masks):
         return None
 
-    def call(self, x, padding_mask):
+    def call(self, x, padding_mask, training=False):
         real = ops.cast(padding_mask[:, :, None], "bool")
-        if self.kind == "mean":
-            weights = ops.cast(real, x.dtype)
-            return ops.sum(x if self.zeroed else x * weights, axis=1) / ops.sum(weights, axis=1)
-        least = ops.cast(-1e9, x.dtype)
-        if self.zeroed:
-            # Not for others: the gradient looks for what equals the largest, and where nothing
-            # is real, XLA may round a sum otherwise there than here.
+        if self.kind == "max":
+            least = ops.cast(-1e9, x.dtype)
+            if training:
+                return ops.max(ops.where(real, x, least), axis=1)
+            # Adding takes less time. But gradients divide by how many entries equal the largest:
+            # none where XLA rounds the sum otherwise when it fuses it with products before it.
             return ops.max(x + ops.where(real, ops.zeros_like(least), least), axis=1)
-        return ops.max(ops.where(real, x, least), axis=1)
+        weights = ops.cast(real, x.dtype)
+        return ops.sum(x * weights, axis=1) / ops.sum(weights, axis=1)
 
     def compute_output_shape(self, input_shape, **shapes):
         return (input_shape[0], input_shape[-1])
 
     def get_config(self):
-        return {**super().get_config(), "kind": self.kind, "zeroed": self.zeroed}
+        return {**super().get_config(), "kind": self.kind}
 
 
 def pool(kind: str, **kwargs: Any) -> keras.layers.Layer:
@@ -109,18 +107,8 @@ def pool(kind: str, **kwargs: Any) -> keras.layers.Layer:
     return AttentionPooling(**kwargs) if kind == "attention" else MaskedPooling(kind, **kwargs)
 
 
-def bag_of_vectors(x: Any, mask: Any, largest: bool = True, zeroed: bool = False) -> Any:
-    """The mean of a text's vectors and, where wanted, the largest value of each entry.
-
-    Args:
-        x: `(batch, length, dim)`.
-        mask: `(batch, length)`, true at real tokens.
-        largest: whether the largest values are wanted.
-        zeroed: whether `x` is zeros at padding.
-
-    Returns:
-        `(batch, dim)`, or `(batch, 2 * dim)` with the largest values.
-    """
+def bag_of_vectors(x: Any, mask: Any, largest: bool = True) -> Any:
+    """The mean of a text's vectors and, where wanted, the largest value of each entry."""
     kinds = ("mean", "max") if largest else ("mean",)
-    pooled = [MaskedPooling(kind, zeroed)(x, padding_mask=mask) for kind in kinds]
+    pooled = [MaskedPooling(kind)(x, padding_mask=mask) for kind in kinds]
     return ops.concatenate(pooled, axis=-1) if largest else pooled[0]

@@ -24,11 +24,9 @@ MASK = np.array([[1, 1, 0, 0], [1, 1, 1, 1]], "int32")
     ],
     ids=["mean", "max"],
 )
-def test_pooling_by_hand(layer, expected):
-    outputs = keras.ops.convert_to_numpy(layer(X, padding_mask=MASK))
-    np.testing.assert_allclose(outputs, expected, atol=1e-6)
-    zeroed = MaskedPooling(**{**layer.get_config(), "zeroed": True})
-    outputs = keras.ops.convert_to_numpy(zeroed(X * MASK[:, :, None], padding_mask=MASK))
+@pytest.mark.parametrize("training", [False, True])
+def test_pooling_by_hand(layer, expected, training):
+    outputs = keras.ops.convert_to_numpy(layer(X, padding_mask=MASK, training=training))
     np.testing.assert_allclose(outputs, expected, atol=1e-6)
 
 

@@ -28,7 +28,7 @@ class AverageEmbeddingBackbone(EncoderBackbone, title="averaged embeddings"):
     """
 
     def encode(self, x: Any, mask: Any, *, largest: bool = True, hidden: int = 0) -> Any:
-        bag = bag_of_vectors(x, mask, largest, zeroed=True)
+        bag = bag_of_vectors(x, mask, largest)
         if not hidden:
             return bag
         kernel = random_weights("glorot_uniform")

@@ -30,4 +30,4 @@ class FastNgramBackbone(EncoderBackbone, title="n-grams in the manner of fastTex
     most_bigrams = 0  # they are among the n-grams
 
     def encode(self, x: Any, mask: Any) -> Any:
-        return bag_of_vectors(x, mask, largest=False, zeroed=True)
+        return bag_of_vectors(x, mask, largest=False)
