@@ -21,7 +21,9 @@ class _Orthogonal(keras.initializers.Orthogonal):
 def bidirectional(kind: str, units: int) -> keras.layers.Layer:
     """A recurrent layer that reads a text from both ends, the two states of a token joined.
 
-    Keras takes the backend's fast kernels where a GPU has them. Call it with `mask=`.
+    Keras takes the backend's fast kernels where a GPU has them; on PyTorch and a processor,
+    where it would compute token after token in Python, this layer takes PyTorch's. Call it with
+    `mask=`; states at padding are zeros.
 
     References: Hochreiter and Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735;
     Cho et al., 2014, https://arxiv.org/abs/1406.1078.
@@ -29,9 +31,17 @@ def bidirectional(kind: str, units: int) -> keras.layers.Layer:
     Args:
         kind: "lstm" or "gru".
         units: the size of the state of each direction.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from hub_tasks.layers import bidirectional
+    >>> x, mask = np.zeros((3, 5, 8), "float32"), np.ones((3, 5), "bool")
+    >>> bidirectional("lstm", 16)(x, mask=mask).shape[-1]
+    32
     """
     layer = _KINDS[kind](units, return_sequences=True, name=kind, **_initializers())
-    return keras.layers.Bidirectional(layer, name=f"bidirectional_{kind}")
+    return _Bidirectional(layer, name=f"bidirectional_{kind}")
 
 
 def _initializers() -> dict[str, Any]:
@@ -39,3 +49,47 @@ def _initializers() -> dict[str, Any]:
         "kernel_initializer": random_weights("glorot_uniform"),
         "recurrent_initializer": random_weights(_Orthogonal()),
     }
+
+
+@keras.saving.register_keras_serializable(package="hub_tasks")
+class _Bidirectional(keras.layers.Bidirectional):
+    """Keras's layer, with the same weights and the same result."""
+
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        if initial_state is not None or not _fits_torch(sequences, mask):
+            return super().call(sequences, initial_state, mask, training)
+        import torch
+
+        place = torch.arange(mask.shape[1])
+        last_first = mask.sum(1, keepdim=True) - 1 - place
+        order = torch.where(last_first < 0, place, last_first)[:, :, None]
+        ahead = _states(self.forward_layer, sequences)
+        back = _states(self.backward_layer, sequences.gather(1, order.expand_as(sequences)))
+        back = back.gather(1, order.expand_as(back))  # the order undoes itself
+        return torch.cat([ahead, back], dim=-1) * mask[:, :, None]
+
+
+def _fits_torch(x: Any, mask: Any) -> bool:
+    """Whether PyTorch can read the texts at once: on a processor, all padding at their ends."""
+    if keras.backend.backend() != "torch" or mask is None:
+        return False
+    fits = x.device.type == "cpu" and str(x.dtype) != "torch.float16"
+    return fits and bool((mask[:, 1:] <= mask[:, :-1]).all())
+
+
+def _states(layer: keras.layers.Layer, x: Any) -> Any:
+    """The state at each token, which are read in their order."""
+    import torch
+
+    options = {"has_biases": True, "num_layers": 1, "dropout": 0.0, "bidirectional": False}
+    options |= {"train": x.requires_grad, "batch_first": True}
+    start = x.new_zeros((1, len(x), layer.units))
+    cell = layer.cell
+    kernels, bias = [cell.kernel.value, cell.recurrent_kernel.value], cell.bias.value
+    if isinstance(layer, keras.layers.LSTM):
+        weights = [*(w.mT for w in kernels), bias, torch.zeros_like(bias)]
+        return torch.lstm(x, (start, start), weights, **options)[0]
+    update_first = [w.chunk(3, dim=-1) for w in (*kernels, *bias)]
+    weights = [torch.cat([r, z, new], dim=-1) for z, r, new in update_first]
+    weights = [w.mT if w.ndim == 2 else w for w in weights]
+    return torch.gru(x, start, weights, **options)[0]
