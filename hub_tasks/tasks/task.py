@@ -25,7 +25,7 @@ from hub_tasks.tasks.adamw import sparse_gradients
 from hub_tasks.tasks.inference import InferenceTask, watched
 from hub_tasks.tasks.progress import LossWatch, TestStopwatch, TrainingStopwatch
 from hub_tasks.tasks.reading import encode_tokenised
-from hub_tasks.tasks.refitting import Beginning, best_epoch
+from hub_tasks.tasks.refitting import Beginning, best_epoch, repeatable
 from hub_tasks.tasks.scoring import held_out_batches, show_validation
 
 
@@ -70,9 +70,10 @@ class Task(InferenceTask):
             epochs: passes over the data; by default 1. An encoder from scratch is trained for
                 at most 10 to 60, the fewer rows the more, until it gets no better on the rows
                 held out, and then anew on all of them for as many epochs as were best.
-            callbacks: as in Keras. With any of them, with `validation_split` or with
-                `validation_data` nothing is trained anew: the best epoch's weights are kept, so
-                that what they saw is what is left.
+            callbacks: as in Keras. With `validation_split`, `validation_data` or callbacks nothing
+                is trained anew: the best epoch's weights are kept, so that what was seen is what
+                is left. `ClassificationReport`, `TensorBoard` and other loggers of Keras's are no
+                hindrance; they see the first training.
             validation_split: share of the rows, the last ones, that is held out; by default
                 none. For an encoder from scratch it is a tenth unless there is
                 `validation_data`, taken at random with as many of each class.
@@ -85,7 +86,7 @@ class Task(InferenceTask):
         """
         report, read, begun = RunReport(), [], None
         watch = TrainingStopwatch(lambda: self._warn_of_truncation(report))
-        alone = not (callbacks or initial_epoch or steps_per_epoch) and validation_freq == 1
+        anew = repeatable(callbacks, initial_epoch, steps_per_epoch, validation_freq)
         rows = validation_batch_size or batch_size or self.recipe.predict_batch_size
         if self.preprocessor is None:
             validation = validation_split or 0.0, validation_data, validation_batch_size
@@ -108,7 +109,7 @@ class Task(InferenceTask):
                 read.append(self._validation(held_out, batches, rows))
                 data["validation_data"] = feed(read[-1], epochs - initial_epoch, validation_steps)
                 callbacks = _stopping_early(callbacks, recipe.patience)
-                if recipe.refit and alone and validation_split is validation_data is None:
+                if recipe.refit and anew and validation_split is validation_data is None:
                     begun = Beginning(self)
             steps = steps_per_epoch or batches.num_batches
         held = partial(held_out_batches, self, read, data, rows, validation_steps)

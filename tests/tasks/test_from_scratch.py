@@ -230,6 +230,7 @@ def test_training_begins_anew_with_the_rows_held_out():
     "arguments",
     [
         {"callbacks": [keras.callbacks.Callback()]},
+        {"callbacks": keras.callbacks.TerminateOnNaN()},
         {"validation_split": 0.1},
         {"validation_data": (TEXTS, LABELS)},
         {"initial_epoch": 1},
@@ -238,11 +239,20 @@ def test_training_begins_anew_with_the_rows_held_out():
     ],
     ids=str,
 )
-def test_who_watches_the_training_keeps_what_it_gave(arguments, clf):
+def test_who_takes_part_in_the_training_keeps_what_it_gave(arguments, clf):
     epochs = 3 - arguments.get("initial_epoch", 0)
     history = clf.fit(TEXTS, LABELS, epochs=3, **arguments, **QUIET)
     assert len(history.history["val_loss"]) == epochs // arguments.get("validation_freq", 1)
     assert clf.last_run.texts <= epochs * len(TEXTS)
+
+
+def test_who_only_watches_is_no_hindrance(clf, tmp_path):
+    report = hub_tasks.callbacks.ClassificationReport(verbose=0)
+    log = keras.callbacks.CSVLogger(str(tmp_path / "log.csv"))
+    history = clf.fit(TEXTS, LABELS, epochs=3, callbacks=[report, log], **QUIET)
+    anew = len(TEXTS) * (int(np.argmin(history.history["val_loss"])) + 1)
+    assert clf.last_run.texts == 3 * (len(TEXTS) - len(TEXTS) // 10) + anew
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 4  # of the first training
 
 
 def test_an_epoch_without_a_loss_is_not_the_best():
