@@ -37,7 +37,7 @@ def average_embedding(x: Any, together: Any, mask: Any, c: Mapping[str, Any]) ->
 
 
 def fast_ngram(x: Any, together: Any, mask: Any, c: Mapping[str, Any]) -> Any:
-    return layers.GlobalAveragePooling1D()(together, mask=mask)
+    return bag(together, mask)
 
 
 def bilstm(x: Any, together: Any, mask: Any, c: Mapping[str, Any]) -> Any:

@@ -18,6 +18,7 @@ class Ngrams:
         ids: word -> id.
         word_ngrams: the longest run of words, 1 for none.
         character_ngrams: the shortest and the longest n-gram of characters; (0, 0) for none.
+            One that is a whole word is left out, since the word has an id.
         buckets: how many ids the n-grams share by their hash; they follow those of `ids`.
     """
 
@@ -56,7 +57,7 @@ class Ngrams:
         ids = [self._ids.get(word, self._unknown)]
         if self._longest:
             bounded = f"<{word[:100]}>"
-            for length in range(self._shortest, self._longest + 1):
+            for length in range(self._shortest, min(self._longest, len(bounded) - 1) + 1):
                 ids += [
                     self._first + crc32(bounded[i : i + length].encode()) % self._buckets
                     for i in range(len(bounded) - length + 1)

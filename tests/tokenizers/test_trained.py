@@ -140,6 +140,12 @@ def test_ids_of_ngrams_are_crc32():
     assert tokenizer("day") == [tokenizer.token_to_id("day"), *expected]
 
 
+def test_a_whole_word_is_no_ngram_of_its_own():
+    tokenizer = train(["a by day"], word_ngrams=1, character_ngrams=(3, 4), buckets=1000)
+    counts = {word: len(tokenizer(word)) for word in ("a", "by", "day")}
+    assert counts == {"a": 1, "by": 1 + len(["<by", "by>"]), "day": 1 + 3 + 2}
+
+
 def test_runs_of_words_know_their_order():
     tokenizer = train(word_ngrams=3, buckets=10_000)
     forth, back = tokenizer("good film day"), tokenizer("day film good")

@@ -10,9 +10,13 @@ class FastNgramBackbone(EncoderBackbone, title="n-grams in the manner of fastTex
     """The mean of the vectors of words, runs of words, and n-grams of characters.
 
     Of n-grams the hash is known alone, so that words never seen before have vectors too.
+    Beside the mean stand the largest values of each entry, which fastText has not.
 
     References: Joulin et al., 2016, https://arxiv.org/abs/1607.01759; Bojanowski et al., 2016,
-    https://arxiv.org/abs/1607.04606.
+    https://arxiv.org/abs/1607.04606; Shen et al., 2018, https://arxiv.org/abs/1805.09843.
+
+    Hyper-parameters:
+        largest: whether the largest values stand beside the mean.
 
     Example:
 
@@ -29,5 +33,5 @@ class FastNgramBackbone(EncoderBackbone, title="n-grams in the manner of fastTex
     }
     most_bigrams = 0  # they are among the n-grams
 
-    def encode(self, x: Any, mask: Any) -> Any:
-        return bag_of_vectors(x, mask, largest=False)
+    def encode(self, x: Any, mask: Any, *, largest: bool = True) -> Any:
+        return bag_of_vectors(x, mask, largest)
