@@ -5,7 +5,7 @@
 `--part accuracy`: every encoder, set and seed is one fresh process that trains with the
 defaults alone and is evaluated on the set's test part (SST-2: validation); TF-IDF with
 logistic regression in the same way. `--teacher PRESET`, a classifier of SST-2's labels, adds
-averaged embeddings that it has taught (`benchmark_student.py`).
+encoders that it has taught (`benchmark_student.py`).
 `--part speed`: training beside plain Keras models of the same shape, taking turns, and
 prediction of averaged embeddings, strings in, labels out.
 
@@ -58,11 +58,14 @@ def accuracy_jobs(args: argparse.Namespace) -> Iterator[Job]:
 
 
 def student_jobs(args: argparse.Namespace) -> Iterator[Job]:
-    """Averaged embeddings that a teacher has taught SST-2."""
+    """Encoders that a teacher has taught SST-2."""
+    from tools.benchmark_student import STUDENTS
+
     for seed in args.seeds if args.teacher and "sst2" in args.sets else []:
-        told = {"set": "sst2", "encoder": "average_embedding", "seed": seed, "word_vectors": None}
-        told |= {"teacher": args.teacher, "cache": str(args.results.parent.resolve())}
-        yield accuracy_job(args, contender="student", backend=args.backend, **told)
+        told = {"set": "sst2", "seed": seed, "word_vectors": None, "teacher": args.teacher}
+        told |= {"cache": str(args.results.parent.resolve()), "contender": "student"}
+        for encoder in filter(args.encoders.__contains__, STUDENTS):
+            yield accuracy_job(args, backend=args.backend, encoder=encoder, **told)
 
 
 def speed_jobs(args: argparse.Namespace) -> Iterator[Job]:
@@ -153,7 +156,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--encoders", type=names, default=[TFIDF, *ENCODERS])
     parser.add_argument("--seeds", type=lambda text: [*map(int, names(text))], default=[0, 1, 2])
     parser.add_argument("--word-vectors", help="runs that start from this preset besides")
-    parser.add_argument("--teacher", help="preset that teaches averaged embeddings SST-2")
+    parser.add_argument("--teacher", help="preset that teaches encoders SST-2")
     parser.add_argument("--backend", choices=BACKENDS, default="torch")
     parser.add_argument("--rounds", type=int, default=5, help="of speed, in turns")
     parser.add_argument("--trained", type=int, default=2048, help="texts for training's speed")

@@ -102,13 +102,16 @@ def summaries(lines: Lines) -> dict[str, list[Summary]]:
     return {name: sorted(found[name], key=lambda s: -s.accuracy) for name in order if name in found}
 
 
-def taught(student: Summary) -> tuple[str, ...]:
-    """What a student's row does not say."""
-    minutes = student.mean("teacher_seconds") / 60
-    return (
+def taught(students: Sequence[Summary]) -> list[str]:
+    """What the rows of students do not say."""
+    if not students:
+        return []
+    first = students[0]
+    minutes = first.mean("teacher_seconds") / 60
+    return [
         "",
-        f"The student ({student.name}) was told by a fine-tuned transformer what {student.mean('taught_texts'):,.0f} texts say: the training phrases, single words, and texts of other sets without their labels (`tools/benchmark_student.py`). Its row is not of the defaults, and its seconds are its own; the teacher took {minutes:.0f} min more.",
-    )
+        f"Those taught were told by a fine-tuned transformer what {first.mean('taught_texts'):,.0f} texts say: the training phrases, single words, and texts of other sets without their labels (`tools/benchmark_student.py`). Their rows are not of the defaults, and their seconds are their own; the teacher took {minutes:.0f} min more to say it.",
+    ]
 
 
 def goal(what: str, sign: str, bound: float, value: float, show: Callable[[float], str]) -> str:
@@ -224,7 +227,7 @@ def section(lines: Lines) -> str:
         text += ["", f"### Accuracy, {TITLES.get(name, name)}", ""]
         text += ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
         text += [summary.row() for summary in entries]
-        text += [note for summary in entries if summary.is_student for note in taught(summary)]
+        text += taught([summary for summary in entries if summary.is_student])
     return "\n".join([*text, *speed_tables, "", MARKERS[1]])
 
 

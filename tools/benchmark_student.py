@@ -1,6 +1,6 @@
-"""SST-2 by averaged embeddings that a fine-tuned transformer has taught.
+"""SST-2 by encoders that a fine-tuned transformer has taught.
 
-The student learns from the teacher's probabilities for the training phrases (mixed with their
+A student learns from the teacher's probabilities for the training phrases (mixed with their
 labels), for single words, and for texts of other sets, whose labels nobody reads. What the
 teacher says takes minutes, so it is kept beside the results, with the seconds that it took.
 """
@@ -18,14 +18,17 @@ import numpy as np
 import hub_tasks
 from tools.measure_accuracy import read
 
-STUDENT = {
-    "embedding_dim": 32,
-    "max_vocabulary": 17_200,
-    "bigram_buckets": 0,
-    "largest": False,
-    "hidden": 64,
-    "dropout": 0.3,
-    "embedding_dropout": 0.0,
+STUDENTS: dict[str, dict[str, Any]] = {  # what is not default of each
+    "average_embedding": {
+        "embedding_dim": 32,
+        "max_vocabulary": 17_200,
+        "bigram_buckets": 0,
+        "largest": False,
+        "hidden": 64,
+        "dropout": 0.3,
+        "embedding_dropout": 0.0,
+    },
+    "kim_cnn": {},
 }
 EPOCHS = 5
 OF_LABELS = 0.3  # their share in the targets of the phrases
@@ -73,9 +76,11 @@ def taught(job: dict[str, Any], texts: list[str], labels: list[str]) -> tuple[An
     keras.utils.set_random_seed(job["seed"])
     times = [time.perf_counter()]
     best = [names[i] for i in targets.argmax(axis=1)]
-    clf = hub_tasks.TextClassifier.from_scratch(job["encoder"], everything, best, **STUDENT)
+    encoder = job["encoder"]
+    clf = hub_tasks.TextClassifier.from_scratch(encoder, everything, best, **STUDENTS[encoder])
     times.append(time.perf_counter())
-    history = clf.distill_from(targets, everything, epochs=EPOCHS, verbose=0)
+    options = {"epochs": EPOCHS, "validation_split": 0.0, "verbose": 0}
+    history = clf.distill_from(targets, everything, **options)
     times.append(time.perf_counter())
     build, fit = np.diff(times).tolist()
     seconds = {"build_seconds": build, "fit_seconds": fit, "teacher_seconds": teacher_seconds}
