@@ -82,7 +82,7 @@ def _states(layer: keras.layers.Layer, x: Any) -> Any:
     import torch
 
     options = {"has_biases": True, "num_layers": 1, "dropout": 0.0, "bidirectional": False}
-    options |= {"train": x.requires_grad, "batch_first": True}
+    options |= {"train": torch.is_grad_enabled(), "batch_first": True}
     start = x.new_zeros((1, len(x), layer.units))
     cell = layer.cell
     kernels, bias = [cell.kernel.value, cell.recurrent_kernel.value], cell.bias.value

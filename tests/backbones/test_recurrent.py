@@ -46,13 +46,15 @@ def test_states_are_those_of_keras(kind, mask):
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="kernels of PyTorch's")
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 @pytest.mark.parametrize("counts", KEPT.values(), ids=KEPT)
-def test_gradients_are_those_of_keras(kind, counts):
+@pytest.mark.parametrize("frozen", [False, True])
+def test_gradients_are_those_of_keras(kind, counts, frozen):
     gradients = []
     for layer in both(kind):
-        x = ops.convert_to_tensor(X).requires_grad_()
+        x = ops.convert_to_tensor(X).requires_grad_(not frozen)
         states = layer(x, mask=first(counts))
         (states * ops.arange(states.shape[-1])).sum().backward()
-        gradients.append([x.grad, *(variable.value.grad for variable in layer.weights)])
+        trained = [] if frozen else [x.grad]
+        gradients.append([*trained, *(variable.value.grad for variable in layer.weights)])
     for found, expected in zip(*gradients, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
