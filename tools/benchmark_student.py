@@ -28,7 +28,7 @@ STUDENTS: dict[str, dict[str, Any]] = {  # what is not default of each
         "dropout": 0.3,
         "embedding_dropout": 0.0,
     },
-    "kim_cnn": {},
+    "bilstm": {},
 }
 EPOCHS = 5
 OF_LABELS = 0.3  # their share in the targets of the phrases

@@ -71,8 +71,8 @@ def test_a_student_is_taught_with_what_the_teacher_said_once(data):
     assert "from the best to the last (average_embedding) |" in text
     args = benchmark.arguments(given.replace("sst2", "trec6").split())
     assert not list(benchmark.student_jobs(args))
-    args = benchmark.arguments(given.replace("average_embedding", "bilstm,kim_cnn").split())
-    assert [job["encoder"] for job in benchmark.student_jobs(args)] == ["kim_cnn"] * 2
+    args = benchmark.arguments(given.replace("average_embedding", "bilstm,cnn").split())
+    assert [job["encoder"] for job in benchmark.student_jobs(args)] == ["bilstm"] * 2
 
 
 @pytest.mark.timeout(60)
