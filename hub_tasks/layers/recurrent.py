@@ -78,7 +78,7 @@ def _fits_torch(x: Any, mask: Any) -> bool:
 
 
 def _states(layer: keras.layers.Layer, x: Any) -> Any:
-    """The state at each token, which are read in their order."""
+    """The state at each token, read from the first to the last."""
     import torch
 
     options = {"has_biases": True, "num_layers": 1, "dropout": 0.0, "bidirectional": False}
@@ -89,6 +89,7 @@ def _states(layer: keras.layers.Layer, x: Any) -> Any:
     if isinstance(layer, keras.layers.LSTM):
         weights = [*(w.mT for w in kernels), bias, torch.zeros_like(bias)]
         return torch.lstm(x, (start, start), weights, **options)[0]
+    # Of the gates, PyTorch has the one that resets first, Keras the one that updates.
     update_first = [w.chunk(3, dim=-1) for w in (*kernels, *bias)]
     weights = [torch.cat([r, z, new], dim=-1) for z, r, new in update_first]
     weights = [w.mT if w.ndim == 2 else w for w in weights]
