@@ -22,8 +22,8 @@ def bidirectional(kind: str, units: int) -> keras.layers.Layer:
     """A recurrent layer that reads a text from both ends, the two states of a token joined.
 
     Keras takes the backend's fast kernels where a GPU has them; on PyTorch and a processor,
-    where it would compute token after token in Python, this layer takes PyTorch's. Call it with
-    `mask=`; states at padding are zeros.
+    where it would compute token after token in Python, this layer takes PyTorch's, if it is
+    called with a mask.
 
     References: Hochreiter and Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735;
     Cho et al., 2014, https://arxiv.org/abs/1406.1078.
@@ -31,6 +31,13 @@ def bidirectional(kind: str, units: int) -> keras.layers.Layer:
     Args:
         kind: "lstm" or "gru".
         units: the size of the state of each direction.
+
+    Call arguments:
+        x: `(batch, length, dim)`.
+        mask: `(batch, length)`, true at real tokens.
+
+    Returns:
+        `(batch, length, 2 * units)`, zeros at padding.
 
     Example:
 

@@ -10,6 +10,7 @@ import pytest
 
 import hub_tasks
 from hub_tasks.backbones import BACKBONES
+from hub_tasks.backbones.hyper_parameters import hyper_parameters
 from hub_tasks.errors import DataError, PresetFormatError
 from hub_tasks.families import ENCODERS, FAMILIES
 from tests.checks.tiny import ENCODERS_OF_OURS, LABELS, TEXTS, small, tiny_encoder
@@ -168,6 +169,19 @@ def wrong_values(field) -> list:
         return ["3", None, [], (), 3, (field.minimum - 1,), ("3",), (1,) * 65]
     wrong = ["3", None, [], {}, field.minimum - 1, field.maximum + 1, float("nan"), True]
     return wrong + [2.5] * isinstance(field.minimum, int)
+
+
+@pytest.mark.parametrize("name", ENCODERS_OF_OURS)
+def test_every_hyper_parameter_changes_the_shape(name):
+    def shape(**changed):
+        backbone = tiny_encoder(name, **changed)
+        return backbone.count_params(), backbone.output["pooled_output"].shape[-1]
+
+    for parameter in hyper_parameters(BACKBONES[name]):
+        value = tiny_encoder(name).config[parameter.name]
+        other = (*value, 5) if isinstance(value, tuple) else type(value)(not value)
+        other = value + 1 if type(value) is int else other
+        assert shape(**{parameter.name: other}) != shape(), parameter.name
 
 
 @pytest.mark.parametrize("name", ENCODERS_OF_OURS)

@@ -60,6 +60,16 @@ def test_gradients_are_those_of_keras(kind, counts, frozen):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="kernels of PyTorch's")
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_no_token_is_read_alone(kind, monkeypatch):
+    ours, theirs = both(kind)
+    monkeypatch.setattr(type(theirs.forward_layer.cell), "call", lambda *_, **__: 1 / 0)
+    ours(X, mask=first([5, 1, 3]))
+    with pytest.raises(ZeroDivisionError):
+        theirs(X, mask=first([5, 1, 3]))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="kernels of PyTorch's")
 @pytest.mark.parametrize(("policy", "within"), [("float16", 0), ("mixed_bfloat16", 0.03)])
 def test_half_precision(policy, within):
     ours, theirs = both("lstm", policy)
