@@ -19,7 +19,6 @@ from hub_tasks.families import ENCODERS, encoder_family
 from hub_tasks.layers import Frozen, HashedBigrams, VectorTable, bag_of_vectors, random_weights
 from hub_tasks.presets import PresetData
 
-_BRANCH_DROPOUT = 0.3  # share of the texts
 _OF_EMBEDDING = ("vocabulary_size", "max_sequence_length")
 _COUNTER = re.compile(r"_\d+$")
 
@@ -80,6 +79,7 @@ class EncoderBackbone(Backbone):
         "min_frequency": 1,
     }
     beside_bag: ClassVar[bool] = False  # whether `bag_of_vectors` stands beside what it computes
+    branch_dropout: ClassVar[float] = 0.3  # share of the texts that train the bag beside it alone
     most_bigrams: ClassVar[int] = 50_000  # rows that `from_scratch` gives to pairs by itself
 
     def __init_subclass__(cls, encoder: str = "", title: str = "", **kwargs: Any):
@@ -131,7 +131,7 @@ class EncoderBackbone(Backbone):
             pooled = self._encoded(x if self.beside_bag else bag, mask, own)
             if self.beside_bag:
                 # Left out of some texts as a whole, so that the bag learns to do without it.
-                pooled = keras.layers.Dropout(_BRANCH_DROPOUT, noise_shape=(None, 1))(pooled)
+                pooled = keras.layers.Dropout(self.branch_dropout, noise_shape=(None, 1))(pooled)
                 pooled = ops.concatenate([pooled, bag_of_vectors(bag, mask)], axis=-1)
             outputs = {"pooled_output": pooled}
         super().__init__(inputs, outputs, name=name, trainable=trainable)

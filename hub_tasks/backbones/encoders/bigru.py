@@ -23,6 +23,7 @@ class BiGRUBackbone(EncoderBackbone, encoder="bigru", title="BiGRU"):
     """
 
     beside_bag = True
+    branch_dropout = 0.5
 
     def encode(self, x: Any, mask: Any, *, units: int = 64) -> Any:
         states = bidirectional("gru", units)(x, mask=mask)

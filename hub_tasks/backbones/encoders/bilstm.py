@@ -23,6 +23,7 @@ class BiLSTMBackbone(EncoderBackbone, encoder="bilstm", title="BiLSTM"):
     """
 
     beside_bag = True
+    branch_dropout = 0.5
 
     def encode(self, x: Any, mask: Any, *, units: int = 64) -> Any:
         states = bidirectional("lstm", units)(x, mask=mask)

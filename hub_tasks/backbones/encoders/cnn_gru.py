@@ -26,6 +26,7 @@ class CNNGRUBackbone(EncoderBackbone, encoder="cnn_gru", title="CNN and GRU"):
     """
 
     beside_bag = True
+    branch_dropout = 0.5
 
     def encode(
         self, x: Any, mask: Any, *, filters: int = 128, width: int = 3, units: int = 64

@@ -26,6 +26,7 @@ class CNNLSTMBackbone(EncoderBackbone, encoder="cnn_lstm", title="CNN and LSTM")
     """
 
     beside_bag = True
+    branch_dropout = 0.5
 
     def encode(
         self, x: Any, mask: Any, *, filters: int = 128, width: int = 3, units: int = 64
