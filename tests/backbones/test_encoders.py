@@ -150,6 +150,20 @@ def test_pairs_are_seen_by_the_bag_and_not_by_what_stands_beside_it(name):
     assert changed[-bag:].any()
 
 
+@pytest.mark.parametrize("name", [n for n in ENCODERS_OF_OURS if BACKBONES[n].beside_bag])
+def test_some_texts_train_the_bag_alone(name):
+    backbone = tiny_encoder(name, word_dropout=0.0, embedding_dropout=0.0)
+    x = {key: np.repeat(rows, 500, axis=0) for key, rows in inputs(5, slice(1)).items()}
+    trained = keras.ops.convert_to_numpy(backbone(x, training=True)["pooled_output"])
+    bag = 2 * backbone.config["embedding_dim"]
+    alone = ~trained[:, :-bag].any(axis=1)
+    assert abs(alone.mean() - backbone.branch_dropout) < 0.1  # over four deviations
+    expected = pooled(backbone, x)
+    np.testing.assert_allclose(trained[:, -bag:], expected[:, -bag:], atol=1e-6)
+    scaled = expected[~alone, :-bag] / (1 - backbone.branch_dropout)
+    np.testing.assert_allclose(trained[~alone, :-bag], scaled, atol=1e-6)
+
+
 def test_a_dense_layer_over_the_bag():
     backbone, x = tiny_encoder("average_embedding", hidden=4, largest=False), inputs(14)
     weights = {name: np.array(v) for name, v in backbone.named_weights().items()}
