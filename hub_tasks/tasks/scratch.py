@@ -84,6 +84,11 @@ class ScratchTask(DistillingTask):
         if word_vectors is not None:
             size = overrides.get("embedding_dim")
             vectors = WordVectorSource(word_vectors, trainable_vectors, size)
+        elif not trainable_vectors:
+            raise DataError(
+                "`trainable_vectors=False` keeps vectors as `word_vectors` has them: pass a file "
+                f"or a preset of such. {received(word_vectors=None, trainable_vectors=False)}"
+            )
         if embedding is None and tokenizer is not None:
             raise DataError(
                 "`tokenizer` is that of a backbone given as `embedding`; an encoder with vectors "

@@ -285,6 +285,7 @@ def test_what_is_no_transformer_is_refused(preset, file, tmp_path):
         ({"embedding": directory, "word_vectors": file}, DataError, "Pass either"),
         ({"embedding": few, "tokenizer": tokenizer}, DataError, "only 20 rows"),
         ({"tokenizer": tokenizer}, DataError, r"`tokenizer`.*embedding"),
+        ({"trainable_vectors": False}, DataError, r"`word_vectors` has them.*False"),
     ]
     for options, error, message in cases:
         with pytest.raises(error, match=message):
