@@ -46,7 +46,7 @@ class AttentionPooling(keras.layers.Layer):
         scores = ops.matmul(x, ops.convert_to_tensor(self.query, dtype=x.dtype))
         real = ops.cast(padding_mask[:, :, None], "bool")
         scores = ops.where(real, scores, ops.cast(-1e9, x.dtype))
-        return _weighted_sum(x, ops.softmax(scores, axis=1))
+        return ops.sum(x * ops.softmax(scores, axis=1), axis=1)
 
     def compute_output_shape(self, input_shape, **shapes):
         return (input_shape[0], input_shape[-1])
@@ -93,18 +93,13 @@ class MaskedPooling(keras.layers.Layer):
             # none where XLA rounds the sum otherwise when it fuses it with products before it.
             return ops.max(x + ops.where(real, ops.zeros_like(least), least), axis=1)
         weights = ops.cast(real, x.dtype)
-        return _weighted_sum(x, weights) / ops.sum(weights, axis=1)
+        return ops.sum(x * weights, axis=1) / ops.sum(weights, axis=1)
 
     def compute_output_shape(self, input_shape, **shapes):
         return (input_shape[0], input_shape[-1])
 
     def get_config(self):
         return {**super().get_config(), "kind": self.kind}
-
-
-def _weighted_sum(x: Any, weights: Any) -> Any:
-    """By a product of matrices, which needs no room for `x * weights`, `(batch, length, dim)`."""
-    return ops.matmul(ops.swapaxes(weights, 1, 2), x)[:, 0]
 
 
 def pool(kind: str, **kwargs: Any) -> keras.layers.Layer:
