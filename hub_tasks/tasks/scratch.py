@@ -55,7 +55,7 @@ class ScratchTask(DistillingTask):
             hyper_parameters: what `encoder_defaults` returns, changed.
             word_vectors: a file in the format of word2vec or GloVe (text or binary, gzip too), or
                 a preset of `distill_vectors`: vectors that the words begin with.
-            trainable_vectors: whether these are trained.
+            trainable_vectors: whether these are trained; False needs `word_vectors`.
             embedding: a transformer backbone, or a preset of one, whose hidden states the encoder
                 reads in place of words' vectors; it is trained with `trainable_embedding=True`.
             tokenizer: that of a backbone given as `embedding`.
@@ -63,7 +63,8 @@ class ScratchTask(DistillingTask):
             **overrides: single entries of `encoder_defaults`; `dropout`, `activation`, `name`.
 
         Raises:
-            DataError: fewer than two classes, texts without a token, unknown overrides.
+            DataError: fewer than two classes, texts without a token, unknown overrides, or
+                arguments that do not go together.
 
         Example:
 
