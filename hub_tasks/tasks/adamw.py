@@ -1,7 +1,7 @@
 """AdamW in one pass over the weights that a batch needs; Keras would make a dozen over all."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -196,6 +196,14 @@ class AdamW(keras.optimizers.AdamW):
         plain = not (self.gradient_accumulation_steps or self.clipnorm or self.clipvalue)
         plain = plain and self.lazy_embeddings and not model.jit_compile
         return bool(plain and self._one_pass([v.value for v in model.trainable_variables]))
+
+
+def build_optimizer(model: keras.Model) -> None:
+    """Makes the optimizer's variables; TensorFlow would trace a first step to find them."""
+    strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's own
+    with strategy.scope() if strategy else nullcontext():
+        if model.trainable_variables and not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
 
 
 @contextmanager

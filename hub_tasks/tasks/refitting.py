@@ -23,12 +23,10 @@ class Beginning:
     """The state of a compiled model before training, and the way back to it.
 
     Args:
-        model: its weights and what its optimizer remembers are kept.
+        model: its weights and what its optimizer, which is built, remembers are kept.
     """
 
     def __init__(self, model: keras.Model):
-        if not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
         variables = [*model.weights, *model.optimizer.variables]
         # Copied: on some backends the array shares the memory of the variable.
         self._values = [(v, np.array(ops.convert_to_numpy(v))) for v in variables]

@@ -21,7 +21,7 @@ from hub_tasks.data import (
 )
 from hub_tasks.data.hold_out import hold_out, hold_out_of_each_class
 from hub_tasks.errors import DataError, received
-from hub_tasks.tasks.adamw import sparse_gradients
+from hub_tasks.tasks.adamw import build_optimizer, sparse_gradients
 from hub_tasks.tasks.inference import InferenceTask, watched
 from hub_tasks.tasks.progress import LossWatch, TestStopwatch, TrainingStopwatch
 from hub_tasks.tasks.reading import encode_tokenised
@@ -84,7 +84,7 @@ class Task(InferenceTask):
             DataError: before the first step where the data is in memory.
             TrainingError: after a step whose loss is not finite.
         """
-        report, read, begun = RunReport(), [], None
+        report, read, refit = RunReport(), [], False
         watch = TrainingStopwatch(lambda: self._warn_of_truncation(report))
         anew = repeatable(callbacks, initial_epoch, steps_per_epoch, validation_freq)
         rows = validation_batch_size or batch_size or self.recipe.predict_batch_size
@@ -95,9 +95,8 @@ class Task(InferenceTask):
             epochs, recipe = 1 if epochs is None else epochs, self.recipe
             steps = steps_per_epoch or _steps_of_arrays(x, batch_size or recipe.batch_size)
         else:
-            sizes = batch_size or self.recipe.batch_size, rows
             inputs = x, y, sample_weight, validation_split, validation_data
-            train, held_out = self._open_training(*inputs, *sizes)
+            train, held_out = self._open_training(*inputs, batch_size, rows)
             recipe = self._recipe_for(train)
             reader = self._reader("fit", batch_size or recipe.batch_size, report)
             batches = reader.labelled(train, class_weight, "shuffled" if shuffle else "given")
@@ -109,9 +108,10 @@ class Task(InferenceTask):
                 read.append(self._validation(held_out, batches, rows))
                 data["validation_data"] = feed(read[-1], epochs - initial_epoch, validation_steps)
                 callbacks = _stopping_early(callbacks, recipe.patience)
-                if recipe.refit and anew and validation_split is validation_data is None:
-                    begun = Beginning(self)
+                refit = recipe.refit and anew and validation_split is validation_data is None
             steps = steps_per_epoch or batches.num_batches
+        build_optimizer(self)
+        begun = Beginning(self) if refit else None
         held = partial(held_out_batches, self, read, data, rows, validation_steps)
         callbacks = watched(show_validation(callbacks, held), watch, LossWatch())
         self._start_training(recipe, steps and steps * (epochs - initial_epoch), callbacks)
@@ -191,11 +191,11 @@ class Task(InferenceTask):
         sample_weight: Any,
         split: float | None,
         validation: Any,
-        batch_size: int,
+        batch_size: int | None,
         validation_batch_size: int,
     ) -> tuple[Rows | Source, Rows | Source | None]:
         """What is trained on, and what is held out of it or given for validation."""
-        opened = self.open(x, y, sample_weight, batch_size)
+        opened = self.open(x, y, sample_weight, batch_size or self.recipe.batch_size)
         if isinstance(opened, Rows):
             self._adapt_to_labels(opened.labels)
         if validation is not None:

@@ -331,6 +331,28 @@ def test_class_weights_reach_a_stream_of_tokenised_data(clf):
         bare.fit(Tokenised(), class_weight="balanced", verbose=0)
 
 
+def test_a_step_is_traced_once(clf):
+    calls = []
+
+    def loss(targets, outputs):
+        calls.append(outputs.shape)
+        return keras.losses.sparse_categorical_crossentropy(targets, outputs, from_logits=True)
+
+    clf.compile(loss=loss)
+    for _ in range(2):
+        clf.fit(TEXTS, LABELS, epochs=3, verbose=0)
+    # On JAX and PyTorch Keras looks at the shapes once; PyTorch then calls it in every step.
+    assert len(calls) == {"tensorflow": 1, "jax": 2, "torch": 1 + 6}[keras.backend.backend()]
+
+
+@pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
+def test_a_frozen_classifier_keeps_its_weights(clf):
+    clf.trainable = False
+    before = first_weight(clf)
+    clf.fit(TEXTS, LABELS, verbose=0)
+    np.testing.assert_array_equal(first_weight(clf), before)
+
+
 def test_compile_with_ones_own_choice(clf):
     clf.compile(
         optimizer=keras.optimizers.SGD(0.1),
