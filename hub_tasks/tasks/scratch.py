@@ -55,7 +55,8 @@ class ScratchTask(DistillingTask):
             hyper_parameters: what `encoder_defaults` returns, changed.
             word_vectors: a file in the format of word2vec or GloVe (text or binary, gzip too), or
                 a preset of `distill_vectors`: vectors that the words begin with.
-            trainable_vectors: whether these are trained; False needs `word_vectors`.
+            trainable_vectors: whether these are trained, which they begin at a scale that suits
+                training; False leaves them as they are, and needs `word_vectors`.
             embedding: a transformer backbone, or a preset of one, whose hidden states the encoder
                 reads in place of words' vectors; it is trained with `trainable_embedding=True`.
             tokenizer: that of a backbone given as `embedding`.

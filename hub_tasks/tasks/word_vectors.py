@@ -18,6 +18,7 @@ from hub_tasks.tokenizers import (
 )
 
 _FEW = 0.5  # share of words without a vector from which on a warning is due
+_SPREAD = 0.1  # root mean square of vectors that are trained, which suits the rate of tables
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class WordVectorSource:
     def read(self, tokenizer: TrainedTokenizer, config: dict[str, Any]) -> np.ndarray:
         """The table of embeddings; `config` is told its size.
 
-        Words without a vector begin at random, with the spread of the others.
+        Vectors that are trained are brought to one scale, whichever their source has. Words
+        without a vector begin at random, with the spread of the others.
         """
         special = set(tokenizer.special_tokens)
         words = [word for word in tokenizer.vocabulary if word not in special]
@@ -51,12 +53,15 @@ class WordVectorSource:
         self._report(vectors)
         config["embedding_dim"] = vectors.dimensions
         config["trainable_embedding"] = self.trainable
+        known = vectors.values[vectors.found]
+        spread = float(np.sqrt(np.mean(known**2))) if known.any() else _SPREAD
+        if self.trainable:
+            known, spread = known * np.float32(_SPREAD / spread), _SPREAD
         random = np.random.default_rng(np.random.randint(2**31))
-        spread = float(vectors.values[vectors.found].std()) if vectors.found.any() else 0.05
         shape = (tokenizer.vocabulary_size(), vectors.dimensions)
         table = random.normal(0.0, spread, shape).astype("float32")
         rows = [tokenizer.token_to_id(word) for word in words]
-        table[np.array(rows)[vectors.found]] = vectors.values[vectors.found]
+        table[np.array(rows)[vectors.found]] = known
         return table
 
     def _from_preset(self, words: list[str]) -> WordVectors:

@@ -17,7 +17,9 @@ from hub_tasks.tasks.preprocessor import preprocessor_class
 from hub_tasks.tasks.progress import Progress
 
 States = Literal["input", "output"]
-_SPREAD = 0.1  # root mean square of the entries of all vectors, as of embeddings begun at random
+_SPREAD = (
+    1.0  # root mean square of all entries: large beside a step, so that few texts forget little
+)
 _MARK, _LETTER, _OTHER = 10, 300, 20_000  # ranks of single characters
 _SPECIAL_RANK = 10**9
 _BATCH = 512
@@ -95,7 +97,6 @@ def distill_vectors(
         vocabulary_size=len(vectors),
         embedding_dim=dimensions,
         max_sequence_length=length,
-        largest=False,
     )
     encoder.embedding.embeddings.assign(vectors)
     encoder.preprocessor = TextClassifierPreprocessor(tokenizer, length, family=family)
@@ -111,7 +112,7 @@ def components(rows: np.ndarray, weights: np.ndarray, dimensions: int) -> np.nda
         dimensions: how many components.
 
     Returns:
-        `(rows, dimensions)`, float32, of a root mean square of 0.1.
+        `(rows, dimensions)`, float32, of a root mean square of 1.
     """
     weights = weights / weights.sum()
     centred = rows.astype("float64") - weights @ rows

@@ -69,10 +69,13 @@ def vectors_of(clf) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("encoder", ["average_embedding", "cnn", "fast_ngram"])
 def test_words_of_the_file_begin_with_its_vectors(encoder, file, vectors, capsys):
-    for handle in (file, str(file)):
-        found = vectors_of(scratch(encoder, word_vectors=handle))
+    # Those that are trained have a root mean square of 0.1; others are left as they are.
+    scale = 0.1 / np.sqrt(np.mean([vectors[word] ** 2 for word in WORDS]))
+    for handle, trainable in [(file, True), (str(file), False)]:
+        found = vectors_of(scratch(encoder, word_vectors=handle, trainable_vectors=trainable))
         for word in WORDS:
-            np.testing.assert_array_equal(found[word], vectors[word])
+            expected = vectors[word] * scale if trainable else vectors[word]
+            np.testing.assert_allclose(found[word], expected, rtol=1e-6 * trainable)
         others = [row for word, row in found.items() if word not in WORDS]
         assert len(others) > 3
         assert all(np.abs(row).min() > 0 for row in others)
@@ -80,20 +83,23 @@ def test_words_of_the_file_begin_with_its_vectors(encoder, file, vectors, capsys
     assert f"{len(WORDS)} of 9 words found (55.6 % out of vocabulary)" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("trainable", [True, False])
 @pytest.mark.parametrize("spread", [0.02, 3.0])
-def test_words_that_the_file_lacks_have_the_spread_of_the_others(spread, tmp_path):
+def test_words_that_the_file_lacks_have_the_spread_of_the_others(spread, trainable, tmp_path):
     random = np.random.default_rng(4)
     words = [f"w{i}" for i in range(400)]
     known = {word: random.normal(0, spread, 6).astype("float32") for word in words[:250]}
     path = write(tmp_path / "vectors.txt", known)
-    texts = [" ".join(words)] * 2
-    first, second = (scratch(texts=texts, labels=["a", "b"], word_vectors=path) for _ in range(2))
+    spread = 0.1 if trainable else spread
+    data = {"texts": [" ".join(words)] * 2, "labels": ["a", "b"]}
+    data |= {"word_vectors": path, "trainable_vectors": trainable}
+    first, second = (scratch(**data) for _ in range(2))
     others = np.array([row for word, row in vectors_of(first).items() if word not in known])
     assert others.std() == pytest.approx(spread, rel=0.1)
     assert abs(others.mean()) < spread / 5
     assert not np.array_equal(vectors_of(first)["w399"], vectors_of(second)["w399"])
     keras.utils.set_random_seed(7)  # as at the beginning of this test
-    again = scratch(texts=texts, labels=["a", "b"], word_vectors=path)
+    again = scratch(**data)
     np.testing.assert_array_equal(vectors_of(first)["w399"], vectors_of(again)["w399"])
 
 

@@ -77,7 +77,7 @@ def principal_components(rows, weights, dimensions) -> np.ndarray:
     values, axes = np.linalg.eigh(np.cov(rows.T, aweights=weights, ddof=0))
     axes = axes[:, np.argsort(-values)[:dimensions]]
     projected = (rows - np.average(rows, axis=0, weights=weights)) @ axes
-    return projected * 0.1 / np.sqrt((projected**2).mean())
+    return projected / np.sqrt((projected**2).mean())
 
 
 def assert_equal_up_to_signs(found, expected):
@@ -105,7 +105,7 @@ def test_components_of_weighted_rows():
     for dimensions in (1, 3, 5):
         found = components(rows, weights, dimensions)
         assert found.dtype == "float32"
-        assert np.sqrt((found.astype("float64") ** 2).mean()) == pytest.approx(0.1, rel=1e-5)
+        assert np.sqrt((found.astype("float64") ** 2).mean()) == pytest.approx(1, rel=1e-5)
         assert_equal_up_to_signs(found, principal_components(rows, weights, dimensions))
     several = np.repeat(rows, np.arange(50) % 3, axis=0)  # so often, or with such a weight
     expected = components(several, np.ones(len(several)), 2)
@@ -120,7 +120,7 @@ def test_input_states_are_the_table_of_embeddings(family, preset):
     encoder = distilled(directory, 3, zipf_offset=OFFSET)
     assert_is_distilled(encoder, table_of(clf), clf.preprocessor.tokenizer, 3)
     assert encoder.config["max_sequence_length"] == clf.backbone.config["max_sequence_length"]
-    assert encoder.config["largest"] is False
+    assert encoder.config["largest"] is True
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "electra"])
@@ -216,7 +216,11 @@ def test_words_begin_with_the_mean_of_their_pieces(word, pieces, saved):
     encoder, directory = saved
     texts = ["good bb abba", "good zz"] * 5
     clf = hub_tasks.TextClassifier.from_scratch(
-        "average_embedding", texts, ["a", "b"] * 5, word_vectors=directory
+        "average_embedding",
+        texts,
+        ["a", "b"] * 5,
+        word_vectors=directory,
+        trainable_vectors=False,
     )
     tokenizer, table = encoder.preprocessor.tokenizer, vectors_of(encoder)
     row = vectors_of(clf.backbone)[clf.preprocessor.tokenizer.token_to_id(word)]
