@@ -54,7 +54,8 @@ class WordVectorSource:
         config["embedding_dim"] = vectors.dimensions
         config["trainable_embedding"] = self.trainable
         known = vectors.values[vectors.found]
-        spread = float(np.sqrt(np.mean(known**2))) if known.any() else _SPREAD
+        squares = np.square(known, dtype="float64")
+        spread = float(np.sqrt(squares.mean())) if known.any() else _SPREAD
         if self.trainable:
             known, spread = known * np.float32(_SPREAD / spread), _SPREAD
         random = np.random.default_rng(np.random.randint(2**31))

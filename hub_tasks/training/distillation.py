@@ -17,9 +17,7 @@ from hub_tasks.tasks.preprocessor import preprocessor_class
 from hub_tasks.tasks.progress import Progress
 
 States = Literal["input", "output"]
-_SPREAD = (
-    1.0  # root mean square of all entries: large beside a step, so that few texts forget little
-)
+_SPREAD = 1.0  # root mean square of all entries: large beside a step, so that little is forgotten
 _MARK, _LETTER, _OTHER = 10, 300, 20_000  # ranks of single characters
 _SPECIAL_RANK = 10**9
 _BATCH = 512
@@ -50,7 +48,8 @@ def distill_vectors(
         verbose: whether a progress bar is shown.
 
     Returns:
-        An `AverageEmbeddingBackbone` with the tokenizer of the preset. Save it with
+        An `AverageEmbeddingBackbone` with the tokenizer of the preset, its vectors of shape
+        `(tokens, dimensions)` and with a root mean square of 1. Save it with
         `save_to_preset`, then begin classifiers with it: `TextClassifier.from_preset(directory,
         labels=[...])`, or `from_scratch(..., word_vectors=directory)`.
 
