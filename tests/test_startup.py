@@ -120,17 +120,20 @@ print(keras.saving.get_registered_object("hub_tasks>BertTextClassifier").__name_
     assert python(code, KERAS_BACKEND="jax") == "BertTextClassifier"
 
 
-def test_classifying_imports_no_other_backend():
+def test_classifying_and_training_import_no_other_backend(tmp_path):
     code = """
-import sys, keras
+import os, sys, keras
 before = set(sys.modules)
 sys.path.insert(0, "")
-from tests.checks.tiny import tiny_classifier
+from tests.checks.tiny import LABELS, TEXTS, from_scratch, tiny_classifier
 tiny_classifier().classify("good")
+clf = from_scratch("bilstm", TEXTS, LABELS)
+clf.fit(TEXTS, LABELS, verbose=0)
+clf.save_to_preset(os.environ["INTO"])
 names = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(sorted(names & {"tensorflow", "torch", "transformers", "keras_hub", "pandas"}))
 """
-    assert python(code, KERAS_BACKEND="jax") == "[]"
+    assert python(code, KERAS_BACKEND="jax", INTO=str(tmp_path / "preset")) == "[]"
 
 
 def test_a_backend_that_is_installed_is_chosen(tmp_path):

@@ -21,7 +21,7 @@ from hub_tasks.layers.pooling import (
     bag_of_vectors,
     pool,
 )
-from hub_tasks.layers.recurrent import bidirectional
+from hub_tasks.layers.recurrent import Bidirectional
 from hub_tasks.layers.relative_bias import RelativePositionBias
 from hub_tasks.layers.rotary import RotaryLayer
 from hub_tasks.layers.table import VectorTable
@@ -32,6 +32,7 @@ __all__ = [
     "BLOCKS",
     "RELATIONS",
     "AttentionPooling",
+    "Bidirectional",
     "BottleneckLayer",
     "DisentangledLayer",
     "DisentangledSelfAttention",
@@ -50,7 +51,6 @@ __all__ = [
     "Trigrams",
     "VectorTable",
     "bag_of_vectors",
-    "bidirectional",
     "convolution",
     "normalization",
     "pool",

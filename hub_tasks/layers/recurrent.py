@@ -18,12 +18,14 @@ class _Orthogonal(keras.initializers.Orthogonal):
         return ops.cast(super().__call__(shape, "float32"), dtype or keras.config.floatx())
 
 
-def bidirectional(kind: str, units: int) -> keras.layers.Layer:
+@keras.saving.register_keras_serializable(package="hub_tasks")
+class Bidirectional(keras.layers.Layer):
     """A recurrent layer that reads a text from both ends, the two states of a token joined.
 
-    Keras takes the backend's fast kernels where a GPU has them; on PyTorch and a processor,
-    where it would compute token after token in Python, this layer takes PyTorch's, if it is
-    called with a mask.
+    With the weights and the result of `keras.layers.Bidirectional`, which would import
+    TensorFlow on any backend. Keras takes the backend's fast kernels where a GPU has them; on
+    PyTorch and a processor, where it would compute token after token in Python, this layer
+    takes PyTorch's, if it is called with a mask.
 
     References: Hochreiter and Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735;
     Cho et al., 2014, https://arxiv.org/abs/1406.1078.
@@ -42,38 +44,54 @@ def bidirectional(kind: str, units: int) -> keras.layers.Layer:
     Example:
 
     >>> import numpy as np
-    >>> from hub_tasks.layers import bidirectional
+    >>> from hub_tasks.layers import Bidirectional
     >>> x, mask = np.zeros((3, 5, 8), "float32"), np.ones((3, 5), "bool")
-    >>> bidirectional("lstm", 16)(x, mask=mask).shape[-1]
+    >>> Bidirectional("lstm", 16)(x, mask=mask).shape[-1]
     32
     """
-    layer = _KINDS[kind](units, return_sequences=True, name=kind, **_initializers())
-    return _Bidirectional(layer, name=f"bidirectional_{kind}")
 
+    def __init__(self, kind: str, units: int, **kwargs: Any):
+        super().__init__(**{"name": f"bidirectional_{kind}", **kwargs})
+        self.kind, self.units, self.supports_masking = kind, units, True
+        self.forward_layer, self.backward_layer = (
+            _KINDS[kind](
+                units,
+                kernel_initializer=random_weights("glorot_uniform"),
+                recurrent_initializer=random_weights(_Orthogonal()),
+                return_sequences=True,
+                zero_output_for_mask=True,
+                go_backwards=direction == "backward",
+                dtype=self.dtype_policy,
+                name=f"{direction}_{kind}",
+            )
+            for direction in ("forward", "backward")
+        )
 
-def _initializers() -> dict[str, Any]:
-    return {
-        "kernel_initializer": random_weights("glorot_uniform"),
-        "recurrent_initializer": random_weights(_Orthogonal()),
-    }
+    def build(self, input_shape):
+        self.forward_layer.build(input_shape)
+        self.backward_layer.build(input_shape)
 
-
-@keras.saving.register_keras_serializable(package="hub_tasks")
-class _Bidirectional(keras.layers.Bidirectional):
-    """Keras's layer, with the same weights and the same result."""
-
-    def call(self, sequences, initial_state=None, mask=None, training=None):
-        if initial_state is not None or not _fits_torch(sequences, mask):
-            return super().call(sequences, initial_state, mask, training)
+    def call(self, x, mask=None):
+        if not _fits_torch(x, mask):
+            ahead, back = (
+                layer(x, mask=mask) for layer in (self.forward_layer, self.backward_layer)
+            )
+            return ops.concatenate([ahead, ops.flip(back, axis=1)], axis=-1)
         import torch
 
         place = torch.arange(mask.shape[1])
         last_first = mask.sum(1, keepdim=True) - 1 - place
         order = torch.where(last_first < 0, place, last_first)[:, :, None]
-        ahead = _states(self.forward_layer, sequences)
-        back = _states(self.backward_layer, sequences.gather(1, order.expand_as(sequences)))
+        ahead = _states(self.forward_layer, x)
+        back = _states(self.backward_layer, x.gather(1, order.expand_as(x)))
         back = back.gather(1, order.expand_as(back))  # the order undoes itself
         return torch.cat([ahead, back], dim=-1) * mask[:, :, None]
+
+    def compute_output_shape(self, input_shape, **shapes):
+        return (*input_shape[:-1], 2 * self.units)
+
+    def get_config(self):
+        return {**super().get_config(), "kind": self.kind, "units": self.units}
 
 
 def _fits_torch(x: Any, mask: Any) -> bool:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from hub_tasks.layers import bidirectional
+from hub_tasks.layers import Bidirectional
 
 KEPT = {"all": [5, 5, 5], "padded": [5, 1, 3], "one empty": [0, 5, 2]}
 X = np.random.default_rng(0).normal(size=(3, 5, 4)).astype("float32")
@@ -15,7 +15,7 @@ def both(kind, policy="float32"):
     """Our layer and Keras's, with the same weights."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
-    ours = bidirectional(kind, 6)
+    ours = Bidirectional(kind, 6)
     cls = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[kind]
     plain = cls(6, return_sequences=True, recurrent_initializer="zeros")
     theirs = keras.layers.Bidirectional(plain)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.layers import bag_of_vectors, bidirectional
+from hub_tasks.layers import Bidirectional, bag_of_vectors
 
 
 class BiGRUBackbone(EncoderBackbone, encoder="bigru", title="BiGRU"):
@@ -26,5 +26,5 @@ class BiGRUBackbone(EncoderBackbone, encoder="bigru", title="BiGRU"):
     branch_dropout = 0.5
 
     def encode(self, x: Any, mask: Any, *, units: int = 64) -> Any:
-        states = bidirectional("gru", units)(x, mask=mask)
+        states = Bidirectional("gru", units)(x, mask=mask)
         return bag_of_vectors(states, mask)

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.layers import bag_of_vectors, bidirectional, convolution
+from hub_tasks.layers import Bidirectional, bag_of_vectors, convolution
 
 
 class CNNGRUBackbone(EncoderBackbone, encoder="cnn_gru", title="CNN and GRU"):
@@ -32,5 +32,5 @@ class CNNGRUBackbone(EncoderBackbone, encoder="cnn_gru", title="CNN and GRU"):
         self, x: Any, mask: Any, *, filters: int = 128, width: int = 3, units: int = 64
     ) -> Any:
         phrases = convolution(filters, width)(x) * ops.cast(mask[:, :, None], x.dtype)
-        states = bidirectional("gru", units)(phrases, mask=mask)
+        states = Bidirectional("gru", units)(phrases, mask=mask)
         return bag_of_vectors(states, mask)
