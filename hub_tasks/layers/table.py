@@ -15,7 +15,7 @@ class VectorTable(keras.layers.Embedding):
         *args, **kwargs: as in `keras.layers.Embedding`.
 
     Attributes:
-        sparse_gradient: whether the gradient is a sparse tensor on PyTorch, which only an
+        sparse_gradients: whether the gradient is a sparse tensor on PyTorch, which only an
             optimizer that knows such may be given. Elsewhere it changes nothing.
 
     Call arguments:
@@ -32,10 +32,10 @@ class VectorTable(keras.layers.Embedding):
     8
     """
 
-    sparse_gradient = False
+    sparse_gradients = False
 
     def call(self, ids):
-        if not self.sparse_gradient or self.lora_enabled or keras.backend.backend() != "torch":
+        if not self.sparse_gradients or self.lora_enabled or keras.backend.backend() != "torch":
             return super().call(ids)
         import torch
 

@@ -1,23 +1,29 @@
 """AdamW in one pass over the weights that a batch needs; Keras would make a dozen over all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from types import ModuleType
 from typing import Any
 
 import keras
 from keras import ops
 
 from hub_tasks.layers import VectorTable
+from hub_tasks.tasks import adamw_tensorflow, adamw_torch
+
+# Functions for what Keras does with many operations; XLA makes one pass of them by itself.
+_KERNELS = {"torch": adamw_torch, "tensorflow": adamw_tensorflow}
 
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
 class AdamW(keras.optimizers.AdamW):
     """Keras's AdamW, with the same arguments and the same result, and ways for embeddings.
 
-    XLA makes one pass of the update by itself. On PyTorch Keras updates with one kernel for
-    each operation, and with batches of short texts that takes longer than the gradients; on
-    processors PyTorch's fused kernel does the work here, and of tables whose gradients are
-    sparse only the rows in them are computed.
+    XLA makes one pass of the update by itself. Without it Keras updates with a dozen operations
+    for each variable: with batches of short texts they take longer than the gradients, and
+    TensorFlow traces each of them before the first step. Here a fused kernel does the work, on
+    PyTorch for all variables on a processor, on TensorFlow for each. Of tables whose gradients
+    are sparse only the rows in them are computed.
 
     Reference: Loshchilov and Hutter, 2017, https://arxiv.org/abs/1711.05101.
 
@@ -48,22 +54,23 @@ class AdamW(keras.optimizers.AdamW):
         super().__init__(*args, **kwargs)
         self.embedding_rate = embedding_rate
         self.lazy_embeddings = lazy_embeddings
+        self.sparse_gradients = False
         start = keras.initializers.Constant(bigram_rate)
         self.bigram_rate = self.add_variable((), start, dtype="float32", name="bigram_rate")
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Keras's hook for the update of one variable."""
-        learning_rate = learning_rate * self._rate(variable)
-        if not self._is_lazy(variable):
+        learning_rate = learning_rate * self.rate_of(variable)
+        if not self.is_lazy(variable):
             super().update_step(gradient, variable, learning_rate)
             return
-        gradient = ops.cast(ops.convert_to_tensor(gradient), variable.dtype)
-        moment = self._velocities[self._get_variable_index(variable)]
-        step, moved = self._lazy_step(gradient, ops.convert_to_tensor(moment))
+        gradient = ops.cast(gradient, variable.dtype)
+        moment = self.moments(variable)[1]
+        step, moved = self.lazy_step(gradient, ops.convert_to_tensor(moment))
         self.assign(moment, moved)
         self.assign_sub(variable, step * ops.cast(learning_rate, variable.dtype))
 
-    def _lazy_step(self, gradient: Any, moment: Any) -> tuple[Any, Any]:
+    def lazy_step(self, gradient: Any, moment: Any) -> tuple[Any, Any]:
         """A step at the learning rate 1, and the second moment after it."""
         moved = self.beta_2 * moment + (1 - self.beta_2) * gradient * gradient
         moved = ops.where(gradient == 0, moment, moved)
@@ -71,14 +78,21 @@ class AdamW(keras.optimizers.AdamW):
         unbiased = ops.sqrt(1 - ops.power(ops.cast(self.beta_2, gradient.dtype), steps))
         return gradient * unbiased / (ops.sqrt(moved) + self.epsilon), moved
 
-    def _rate(self, variable: Any) -> Any:
+    def rate_of(self, variable: Any) -> Any:
+        """How many times the learning rate a variable is trained with."""
         path = self._path(variable)
         if path.endswith("bigrams/table/embeddings"):
             return self.bigram_rate
         return self.embedding_rate if path.endswith("embeddings") else 1.0
 
-    def _is_lazy(self, variable: Any) -> bool:
+    def is_lazy(self, variable: Any) -> bool:
+        """Whether a variable is trained without momentum."""
         return self.lazy_embeddings and self._path(variable).endswith("embeddings")
+
+    def moments(self, variable: Any) -> tuple[keras.Variable, keras.Variable]:
+        """The first and the second moment of a variable's gradients."""
+        index = self._get_variable_index(variable)
+        return self._momentums[index], self._velocities[index]
 
     def _path(self, variable: Any) -> str:
         # TensorFlow hands its own variables over, which have no path.
@@ -101,55 +115,11 @@ class AdamW(keras.optimizers.AdamW):
         self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
         """Keras's hook for updates of all variables at once."""
-        values = [variable.value for variable in trainable_variables]
-        if not (self._one_pass(values) and self._fits(grads)):
+        kernels = self._kernels_for(trainable_variables, grads)
+        if kernels is None:
             super()._backend_update_step(grads, trainable_variables, learning_rate)
-            return
-        import torch
-
-        groups: dict[float, list[tuple[Any, Any]]] = {}
-        with torch.no_grad():
-            for grad, variable in zip(grads, trainable_variables, strict=True):
-                rate = float(learning_rate * self._rate(variable))
-                if grad.is_sparse:
-                    self._update_rows(grad, variable, rate)
-                elif self._is_lazy(variable):
-                    self.update_step(grad, variable, learning_rate)
-                else:
-                    groups.setdefault(rate, []).append((grad, variable))
-            for rate, found in groups.items():
-                self._update_fused(*map(list, zip(*found, strict=True)), rate)
-
-    def _update_rows(self, gradient: Any, variable: Any, learning_rate: float) -> None:
-        """The lazy step of rows that have a gradient."""
-        gradient = gradient.coalesce()  # as it is after clipping
-        [rows], found = gradient.indices(), gradient.values()
-        moment = self._velocities[self._get_variable_index(variable)].value
-        step, moved = self._lazy_step(found, moment[rows])
-        moment[rows] = moved
-        variable.value.index_add_(0, rows, step, alpha=-learning_rate)
-
-    def _update_fused(self, grads: list[Any], variables: list[Any], learning_rate: float) -> None:
-        import torch
-
-        indices = [self._get_variable_index(variable) for variable in variables]
-        step = int(self.iterations) + 1
-        torch._fused_adamw_(
-            [variable.value for variable in variables],
-            [grad.contiguous() for grad in grads],
-            [self._momentums[i].value for i in indices],
-            [self._velocities[i].value for i in indices],
-            [],
-            [torch.tensor(float(step)) for _ in indices],
-            lr=learning_rate,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            weight_decay=0.0,  # applied before, to some of the variables
-            # Keras adds epsilon to the root before its bias is corrected, PyTorch after.
-            eps=self.epsilon / (1 - self.beta_2**step) ** 0.5,
-            amsgrad=False,
-            maximize=False,
-        )
+        else:
+            kernels.update(self, grads, trainable_variables, learning_rate)
 
     def get_config(self) -> dict[str, Any]:
         own = {
@@ -161,41 +131,35 @@ class AdamW(keras.optimizers.AdamW):
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
         """Keras's hook for weight decay, which multiplies all weights by 1 where there is none."""
-        if self.weight_decay:
+        if not self.weight_decay:
+            return
+        kernels = self._kernels_for(variables)
+        if kernels is None:
             super()._apply_weight_decay(variables)
+        elif decayed := [v for v in variables if self._use_weight_decay(v)]:
+            kernels.decay(self, decayed)
 
     def _clip_gradients(self, grads: list[Any]) -> list[Any]:
-        """Keras's hook for clipping; by the global norm it is done in place."""
-        if not self.global_clipnorm or not self._fits(grads):
+        """Keras's hook for clipping, before which each row stands in a gradient once."""
+        kernels = _KERNELS.get(keras.backend.backend())
+        if kernels is not None:
+            grads = kernels.joined(grads, self.sparse_gradients)
+        if kernels is None or not self.global_clipnorm or not kernels.fits(grads):
             return super()._clip_gradients(grads)
-        import torch
+        return kernels.clip(grads, self.global_clipnorm)
 
-        grads = [grad.coalesce() if grad.is_sparse else grad for grad in grads]
-        values = [grad.values() if grad.is_sparse else grad for grad in grads]
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(values)))
-        if not norm <= self.global_clipnorm:  # nor where it is not a number
-            torch._foreach_mul_(values, self.global_clipnorm / norm)
-        return grads
-
-    def _fits(self, tensors: list[Any]) -> bool:
-        """Whether PyTorch's kernel does what is asked for: float32 on a processor."""
-        if keras.backend.backend() != "torch" or self.amsgrad:
-            return False
-        import torch
-
-        return hasattr(torch, "_fused_adamw_") and all(
-            t is not None and t.device.type == "cpu" and t.dtype == torch.float32 for t in tensors
-        )
-
-    def _one_pass(self, values: list[Any]) -> bool:
-        """Whether PyTorch's kernel takes variables with these values."""
-        return self._fits(values) and all(value.is_contiguous() for value in values)
+    def _kernels_for(self, variables: list[Any], grads: Sequence[Any] = ()) -> ModuleType | None:
+        """The backend's functions, where they can train these variables."""
+        kernels = None if self.amsgrad else _KERNELS.get(keras.backend.backend())
+        if kernels is None or not kernels.fits(grads):
+            return None
+        return kernels if kernels.takes([variable.value for variable in variables]) else None
 
     def takes_rows(self, model: keras.Model) -> bool:
-        """Whether it can train this model with sparse gradients of its tables."""
+        """Whether it can train this model with gradients of rows of its tables."""
         plain = not (self.gradient_accumulation_steps or self.clipnorm or self.clipvalue)
         plain = plain and self.lazy_embeddings and not model.jit_compile
-        return bool(plain and self._one_pass([v.value for v in model.trainable_variables]))
+        return plain and self._kernels_for(model.trainable_variables) is not None
 
 
 def build_optimizer(model: keras.Model) -> None:
@@ -209,12 +173,14 @@ def build_optimizer(model: keras.Model) -> None:
 @contextmanager
 def sparse_gradients(model: keras.Model) -> Iterator[None]:
     """Trains with gradients of the rows in a batch where the optimizer can take them."""
-    able = isinstance(model.optimizer, AdamW) and model.optimizer.takes_rows(model)
-    tables = [x for x in model._flatten_layers() if able and isinstance(x, VectorTable)]
-    for table in tables:
-        table.sparse_gradient = True
+    if not (isinstance(model.optimizer, AdamW) and model.optimizer.takes_rows(model)):
+        yield
+        return
+    takers = [x for x in model._flatten_layers() if isinstance(x, VectorTable)]
+    for taker in (model.optimizer, *takers):
+        taker.sparse_gradients = True
     try:
         yield
     finally:
-        for table in tables:
-            table.sparse_gradient = False
+        for taker in (model.optimizer, *takers):
+            taker.sparse_gradients = False

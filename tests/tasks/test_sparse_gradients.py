@@ -1,4 +1,4 @@
-"""Gradients of the rows of a table that a batch holds, which PyTorch alone has."""
+"""Gradients of the rows of a table that a batch holds, which PyTorch and TensorFlow have."""
 
 import keras
 import numpy as np
@@ -7,29 +7,68 @@ from keras import ops
 
 from hub_tasks.layers import VectorTable
 from hub_tasks.tasks.adamw import AdamW, sparse_gradients
-from tests.tasks.test_adamw import START, named
 
-torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's alone")
+pytestmark = pytest.mark.backend
+
+BACKEND = keras.backend.backend()
+IDS = np.array([[3, 0, 3], [6, 3, 6], [0, 0, 0], [6, 8, 3]], "int32")  # rows more than once
+
+
+def model_of(optimizer, **options):
+    """A model with a table of nine rows; always the same weights."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((3,), dtype="int32")
+    vectors = VectorTable(9, 4, name="embedding")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1)(ops.tanh(vectors)[:, 0] * vectors[:, 1]))
+    model.compile(optimizer, "mse", **options)
+    return model
+
+
+def trained(sparse, **options):
+    """Weights before and after five epochs of two steps each."""
+    model = model_of(AdamW(0.01, weight_decay=0.0, lazy_embeddings=True, **options))
+    before = model.get_weights()
+    y = np.array([[1.0], [5.0], [-3.0], [2.0]])
+    for _ in range(5):
+        if sparse:
+            with sparse_gradients(model):
+                model.fit(IDS, y, batch_size=2, shuffle=False, verbose=0)
+        else:
+            model.fit(IDS, y, batch_size=2, shuffle=False, verbose=0)
+    return before, model.get_weights()
 
 
 @pytest.mark.parametrize("clip", [None, 0.5])
 def test_sparse_gradients_do_what_dense_ones_do(clip):
-    ids = torch.tensor([3, 0, 3, 6])  # a row twice: its gradients are added up
-    results = []
-    for sparse in (True, False):
-        table, kernel = named("embedding/embeddings"), named("logits/kernel")
-        optimizer = AdamW(0.01, weight_decay=0.0, lazy_embeddings=True, global_clipnorm=clip)
-        for _ in range(3):
-            vectors = torch.nn.functional.embedding(ids, table.value, sparse=sparse)
-            (torch.tanh(vectors) @ kernel.value.T).sum().backward()
-            assert table.value.grad.is_sparse == sparse
-            optimizer.apply([table.value.grad, kernel.value.grad], [table, kernel])
-            table.value.grad = kernel.value.grad = None
-        results.append([ops.convert_to_numpy(variable) for variable in (table, kernel)])
-    for ours, expected in zip(*results, strict=True):
-        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
-    assert (results[0][0] != START[0]).any(axis=1).nonzero()[0].tolist() == [0, 3, 6]
+    (before, ours), (_, expected) = (trained(x, global_clipnorm=clip) for x in (True, False))
+    for weight, other in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(weight, other, rtol=1e-5, atol=1e-6)
+    # Of the texts the first two tokens count.
+    assert (before[0] != ours[0]).any(axis=1).nonzero()[0].tolist() == [0, 3, 6, 8]
+
+
+def test_clipping_adds_up_what_a_row_has_before():
+    """A norm of the single tokens' gradients would be another one."""
+    table = keras.Variable(np.zeros((4, 1), "float32"), name="embeddings")
+    kernel = keras.Variable(np.zeros((1, 1), "float32"), name="kernel")
+    optimizer = AdamW(1.0, weight_decay=0.0, global_clipnorm=1.0, beta_1=0.0, epsilon=1e3)
+    grads = [gradient_of_rows([2, 2, 0], [[3.0], [4.0], [1.0]]), ops.ones((1, 1))]
+    optimizer.apply(grads, [table, kernel])
+    norm = np.sqrt(7.0**2 + 1 + 1)
+    # With an epsilon this large a step is proportional to the clipped gradient.
+    step = np.array([1.0, 0.0, 7.0, 0.0]) / norm * np.sqrt(1 - 0.999) / 1e3
+    np.testing.assert_allclose(ops.convert_to_numpy(table)[:, 0], -step, rtol=1e-3)
+
+
+def gradient_of_rows(rows, values):
+    """As the backend has it after tokens were looked up in a table of four rows."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return tf.IndexedSlices(tf.constant(values), tf.constant(rows), tf.constant([4, 1]))
+    dense = np.zeros((4, 1), "float32")
+    np.add.at(dense, rows, values)
+    return ops.convert_to_tensor(dense)
 
 
 @pytest.mark.parametrize(
@@ -44,13 +83,14 @@ def test_sparse_gradients_do_what_dense_ones_do(clip):
     ids=["ours", "not lazy", "accumulating", "clipping each", "Keras's"],
 )
 def test_gradients_are_sparse_in_fit_where_the_optimizer_takes_them(optimizer, sparse):
-    inputs = keras.Input((None,), dtype="int32")
-    table = VectorTable(9, 4, name="embedding")
-    model = keras.Model(inputs, keras.layers.Dense(1)(table(inputs)[:, 0]))
-    model.compile(optimizer, "mse")
-    x, y = np.array([[1, 2], [3, 4]], "int32"), np.ones((2, 1))
+    model = model_of(optimizer)
+    table = model.layers[1]
     with sparse_gradients(model):
-        model.fit(x, y, verbose=0)
-        assert table.embeddings.value.grad.is_sparse == sparse
-    model.fit(x, y, verbose=0)
-    assert not table.embeddings.value.grad.is_sparse
+        model.fit(IDS, np.ones((4, 1)), verbose=0)
+        assert table.sparse_gradients == (sparse and BACKEND != "jax")
+        if BACKEND == "torch":
+            assert table.embeddings.value.grad.is_sparse == sparse
+    model.fit(IDS, np.ones((4, 1)), verbose=0)
+    assert not table.sparse_gradients
+    if BACKEND == "torch":
+        assert not table.embeddings.value.grad.is_sparse
