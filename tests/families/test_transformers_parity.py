@@ -16,7 +16,7 @@ from tests.checks.tiny import LABELS, TEXTS, tiny_classifier
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-pytestmark = pytest.mark.backend
+pytestmark = [pytest.mark.backend, pytest.mark.libraries]
 PAIRS = (TEXTS, TEXTS[::-1])
 # An epsilon that counts; DistilBERT's is fixed in transformers.
 SIZES = {name: {"dropout": 0.0, "layer_norm_epsilon": 1e-2} for name in FAMILIES}

@@ -21,6 +21,7 @@ from tests.checks.broken_presets import edit_hdf5, put
 from tests.checks.tiny import LABELS, TEXTS, tiny_tokenizer
 
 models = pytest.importorskip("keras_hub", reason="keras-nlp is not installed").models
+pytestmark = pytest.mark.libraries
 
 SIZES = {"vocabulary_size": 40, "num_layers": 2, "hidden_dim": 8, "intermediate_dim": 12}
 PAIRS = (TEXTS, TEXTS[::-1])

@@ -257,6 +257,7 @@ def test_a_stream_of_unknown_length_lasts_for_several_epochs():
     assert len(history.history["val_loss"]) == 3
 
 
+@pytest.mark.libraries
 @pytest.mark.parametrize("batched", [True, False], ids=["batched", "single"])
 def test_tf_data(batched):
     tf = pytest.importorskip("tensorflow")
@@ -279,6 +280,7 @@ def test_tf_data(batched):
     assert len(endless.history["loss"]) == 2
 
 
+@pytest.mark.libraries
 def test_the_preprocessor_maps_tf_data():
     tf = pytest.importorskip("tensorflow")
     clf = tiny_classifier()

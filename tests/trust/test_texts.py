@@ -71,6 +71,7 @@ def test_texts_that_are_refused(texts, message, clf):
         clf.predict(texts, verbose=0)
 
 
+@pytest.mark.libraries
 def test_f07_f08_pandas(clf):
     pd = pytest.importorskip("pandas")
     with pytest.raises(DataError, match=r"texts\[1\] is not a text"):
@@ -79,6 +80,7 @@ def test_f07_f08_pandas(clf):
     np.testing.assert_allclose(outputs, clf.predict(["good", "bad"], verbose=0), atol=1e-6)
 
 
+@pytest.mark.libraries
 def test_f08_tf_data(clf):
     tf = pytest.importorskip("tensorflow")
     data = tf.data.Dataset.from_tensor_slices(["good", "bad"]).batch(2)
