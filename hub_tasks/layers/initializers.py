@@ -1,12 +1,15 @@
 """How weights begin: at random, or at zero where a file will overwrite them."""
 
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from math import prod
+from math import prod, sqrt
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from hub_tasks.errors import PresetFormatError, received
 
@@ -45,15 +48,67 @@ class _Overwritten(keras.initializers.Zeros):
         return super().__call__(shape, dtype)
 
 
-def random_weights(initializer: Any = None) -> Any:
+def _truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    values = rng.standard_normal(shape, "float32")
+    while (far := np.abs(values) > 2).any():
+        values[far] = rng.standard_normal(np.count_nonzero(far), "float32")
+    return values * np.float32(0.02)
+
+
+def _uniform(rng: np.random.Generator, shape: tuple[int, ...], limit: float = 0.05) -> np.ndarray:
+    return (2 * rng.random(shape, "float32") - 1) * np.float32(limit)
+
+
+def _glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    fans = prod(shape[:-2]) * (shape[-2] + shape[-1])
+    return _uniform(rng, shape, sqrt(6 / fans))
+
+
+def _orthogonal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    rows, columns = sorted(shape, reverse=True)
+    q, r = np.linalg.qr(rng.standard_normal((rows, columns), "float32"))
+    q *= np.sign(np.diag(r))
+    return q if q.shape == shape else q.T
+
+
+_DRAWN: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
+    "truncated_normal": _truncated_normal,
+    "uniform": _uniform,
+    "glorot_uniform": _glorot_uniform,
+    "orthogonal": _orthogonal,
+}
+
+
+@keras.saving.register_keras_serializable(package="hub_tasks")
+class _Drawn(keras.initializers.Initializer):
+    """Keras's initializers, drawn by NumPy: JAX would compile a function for each shape.
+
+    A seed gives the same weights on every backend.
+    """
+
+    def __init__(self, kind: str, seed: int | None = None):
+        self.kind = kind
+        # Of the generator that `keras.utils.set_random_seed` sets, as Keras takes its seeds.
+        self.seed = random.randint(1, 10**9) if seed is None else seed
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        values = _DRAWN[self.kind](np.random.default_rng(self.seed), tuple(shape))
+        return ops.convert_to_tensor(values, dtype=dtype or keras.config.floatx())
+
+    def get_config(self) -> dict[str, Any]:
+        return {"kind": self.kind, "seed": self.seed}
+
+
+def random_weights(kind: str = "truncated_normal") -> Any:
     """The initializer of kernels and embeddings; zeros within `to_be_loaded`.
 
     Args:
-        initializer: as Keras takes it; by default BERT's.
+        kind: "truncated_normal" (with a deviation of 0.02, as BERT's), "glorot_uniform",
+            "orthogonal" (of matrices), "uniform" (from -0.05 to 0.05), or "zeros".
     """
     if _TO_BE_LOADED.get() is not None:
         return _Overwritten()
-    return initializer or keras.initializers.TruncatedNormal(stddev=0.02)
+    return keras.initializers.Zeros() if kind == "zeros" else _Drawn(kind)
 
 
 @contextmanager

@@ -11,14 +11,6 @@ _KINDS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
-class _Orthogonal(keras.initializers.Orthogonal):
-    """Orthogonal rows in any type: the decomposition is there for float32 and float64 alone."""
-
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
-        return ops.cast(super().__call__(shape, "float32"), dtype or keras.config.floatx())
-
-
-@keras.saving.register_keras_serializable(package="hub_tasks")
 class Bidirectional(keras.layers.Layer):
     """A recurrent layer that reads a text from both ends, the two states of a token joined.
 
@@ -57,7 +49,7 @@ class Bidirectional(keras.layers.Layer):
             _KINDS[kind](
                 units,
                 kernel_initializer=random_weights("glorot_uniform"),
-                recurrent_initializer=random_weights(_Orthogonal()),
+                recurrent_initializer=random_weights("orthogonal"),
                 return_sequences=True,
                 zero_output_for_mask=True,
                 go_backwards=direction == "backward",
