@@ -16,7 +16,15 @@ from hub_tasks.backbones.hyper_parameters import complete, field_of, hyper_param
 from hub_tasks.backbones.recipe import FROM_SCRATCH
 from hub_tasks.errors import DataError, HubTasksError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, encoder_family
-from hub_tasks.layers import Frozen, HashedBigrams, VectorTable, bag_of_vectors, random_weights
+from hub_tasks.layers import (
+    Frozen,
+    HashedBigrams,
+    VectorTable,
+    bag_fits,
+    bag_of_tokens,
+    bag_of_vectors,
+    random_weights,
+)
 from hub_tasks.presets import PresetData
 
 _OF_EMBEDDING = ("vocabulary_size", "max_sequence_length")
@@ -78,6 +86,7 @@ class EncoderBackbone(Backbone):
         "max_vocabulary": 30_000,
         "min_frequency": 1,
     }
+    bag_alone: ClassVar[bool] = False  # whether `encode` is `bag_of_vectors`, and "hidden" after it
     beside_bag: ClassVar[bool] = False  # whether `bag_of_vectors` stands beside what it computes
     branch_dropout: ClassVar[float] = 0.3  # share of the texts that train the bag beside it alone
     most_bigrams: ClassVar[int] = 50_000  # rows that `from_scratch` gives to pairs by itself
@@ -93,6 +102,8 @@ class EncoderBackbone(Backbone):
             DataError: another class has the name; one that is defined anew takes its own place.
         """
         super().__init_subclass__(**kwargs)
+        if "encode" in vars(cls) and "bag_alone" not in vars(cls):
+            cls.bag_alone = False
         prefix = cls.__name__.removesuffix("Backbone")
         name = encoder or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", prefix).lower()
         again = defined_before(cls, name, prefix)
@@ -153,6 +164,17 @@ class EncoderBackbone(Backbone):
             `(batch, dim)`.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `encode`.")
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """As in Keras; a bag of vectors is computed without holding all of them."""
+        pairs = self.get_layer("bigrams") if self.config["bigram_buckets"] else None
+        if training or not self.bag_alone or not bag_fits(self.embedding, pairs):
+            return super().call(inputs, training=training, mask=mask)
+        tokens = inputs["token_ids"], inputs["padding_mask"]
+        bag = bag_of_tokens(*tokens, self.embedding, pairs, self.config["largest"])
+        if self.config.get("hidden"):
+            bag = self.get_layer("hidden")(bag)
+        return {"pooled_output": bag}
 
     def to_data(self, weights: Mapping[str, np.ndarray] | None = None) -> PresetData:
         data = super().to_data(weights)

@@ -1,6 +1,7 @@
 """Keras layers of which the backbones are made."""
 
 from hub_tasks.layers.attention import SelfAttention
+from hub_tasks.layers.bag import bag_fits, bag_of_tokens
 from hub_tasks.layers.bigrams import HashedBigrams
 from hub_tasks.layers.bottleneck import BottleneckLayer, ScaledDense
 from hub_tasks.layers.convolution import convolution
@@ -50,6 +51,8 @@ __all__ = [
     "TransformerLayer",
     "Trigrams",
     "VectorTable",
+    "bag_fits",
+    "bag_of_tokens",
     "bag_of_vectors",
     "convolution",
     "normalization",

@@ -46,14 +46,18 @@ class HashedBigrams(keras.layers.Layer):
         self.table.build(input_shape)
 
     def call(self, token_ids, padding_mask):
-        following = ops.pad(token_ids[:, 1:], ((0, 0), (0, 1)))
+        rows, inside = self.rows(token_ids, padding_mask)
+        pairs = self.table(rows)
+        return pairs * ops.cast(inside[:, :, None], pairs.dtype)
+
+    def rows(self, token_ids, padding_mask):
+        """The rows of the pairs, and 1 where there is one, `(batch, length)` both."""
+        following, inside = (ops.pad(x[:, 1:], ((0, 0), (0, 1))) for x in (token_ids, padding_mask))
         hashes = [
             (ids % _MODULUS) * factor % self.buckets
             for ids, factor in zip((token_ids, following), _FACTORS, strict=True)
         ]
-        pairs = self.table(sum(hashes) % self.buckets)
-        inside = ops.pad(padding_mask[:, 1:], ((0, 0), (0, 1)))
-        return pairs * ops.cast(inside[:, :, None], pairs.dtype)
+        return sum(hashes) % self.buckets, inside
 
     def compute_output_shape(self, input_shape, **shapes):
         return (*input_shape, self.dim)

@@ -27,6 +27,8 @@ class AverageEmbeddingBackbone(EncoderBackbone, title="averaged embeddings"):
     True
     """
 
+    bag_alone = True
+
     def encode(self, x: Any, mask: Any, *, largest: bool = True, hidden: int = 0) -> Any:
         bag = bag_of_vectors(x, mask, largest)
         if not hidden:

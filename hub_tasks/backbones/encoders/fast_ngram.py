@@ -31,6 +31,7 @@ class FastNgramBackbone(EncoderBackbone, title="n-grams in the manner of fastTex
         "character_ngrams": (3, 5),
         "buckets": 50_000,
     }
+    bag_alone = True
     most_bigrams = 0  # they are among the n-grams
 
     def encode(self, x: Any, mask: Any, *, largest: bool = True) -> Any:
