@@ -1,5 +1,7 @@
 """A table of vectors, of which a batch needs a few."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -35,9 +37,22 @@ class VectorTable(keras.layers.Embedding):
     sparse_gradients = False
 
     def call(self, ids):
-        if not self.sparse_gradients or self.lora_enabled or keras.backend.backend() != "torch":
+        if self.lora_enabled:
+            return super().call(ids)
+        table = self.embeddings.value
+        if reads_rows(table):
+            return ops.cast(table.sparse_read(ops.cast(ids, "int32")), self.compute_dtype)
+        if not self.sparse_gradients or keras.backend.backend() != "torch":
             return super().call(ids)
         import torch
 
-        vectors = torch.nn.functional.embedding(ids, self.embeddings.value, sparse=True)
+        vectors = torch.nn.functional.embedding(ids, table, sparse=True)
         return ops.cast(vectors, self.compute_dtype)
+
+
+def reads_rows(value: Any) -> bool:
+    """Whether single rows of a variable's value can be read: on TensorFlow, without a strategy.
+
+    After rows of it were written, TensorFlow would copy a whole table to read it otherwise.
+    """
+    return type(value).__name__ == "ResourceVariable"

@@ -1,47 +1,64 @@
-"""What `AdamW` computes by itself on TensorFlow, unless a strategy distributes variables."""
+"""What `AdamW` computes by itself on TensorFlow, with operations of Keras and its objects' own.
+
+Gradients of tables come as `tf.IndexedSlices`: `values`, one for each token of a batch, and
+`indices`, their rows, of which a token that is there twice has two.
+"""
 
 from collections.abc import Iterable
 from typing import Any
 
 from keras import ops
 
+from hub_tasks.layers.table import reads_rows
+
 
 def fits(tensors: Iterable[Any]) -> bool:
-    """Whether gradients or values like these can be computed with here."""
-    import tensorflow as tf
-
-    return not tf.distribute.has_strategy() and all(t is not None for t in tensors)
+    """Whether gradients like these can be computed with here."""
+    return all(tensor is not None for tensor in tensors)
 
 
-takes = fits
+def takes(values: list[Any]) -> bool:
+    """Whether variables with these values can be trained: none that a strategy distributes."""
+    return all(map(reads_rows, values))
 
 
 def joined(grads: list[Any], by_row: bool) -> list[Any]:
-    """Gradients whose rows stand in them once, or whole ones.
+    """Gradients with one value for each row, or whole ones.
 
-    TensorFlow says what each token of a batch adds to the gradient of a table: a token that is
-    there twice has two rows, of which neither is the gradient. Keras takes them as they are
-    where it clips nothing.
+    Of two values for one row neither is the gradient; Keras takes them as they are where it
+    clips nothing.
     """
-    import tensorflow as tf
+    one = _of_rows if by_row else _whole
+    return [one(grad) if _has_rows(grad) else grad for grad in grads]
 
-    one = _of_rows if by_row else tf.convert_to_tensor
-    return [one(grad) if isinstance(grad, tf.IndexedSlices) else grad for grad in grads]
+
+def _has_rows(gradient: Any) -> bool:
+    return type(gradient).__name__ == "IndexedSlices"
+
+
+def _whole(gradient: Any) -> Any:
+    return ops.segment_sum(gradient.values, gradient.indices, gradient.dense_shape[0])
 
 
 def _of_rows(gradient: Any) -> Any:
-    import tensorflow as tf
-
-    rows, places = tf.unique(gradient.indices)
-    values = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows))
-    return tf.IndexedSlices(values, rows, gradient.dense_shape)
+    """The sum of a row's values where it stands last in the batch, 0 where it stands before."""
+    tokens = ops.arange(ops.shape(gradient.indices)[0])
+    last = ops.segment_max(tokens, gradient.indices, gradient.dense_shape[0])
+    places = ops.take(last, gradient.indices)
+    values = ops.segment_sum(gradient.values, places, ops.shape(tokens)[0])
+    return type(gradient)(values, gradient.indices, gradient.dense_shape)
 
 
 def clip(grads: list[Any], most: float) -> list[Any]:
     """Gradients with a global norm of at most this."""
-    import tensorflow as tf
+    values = [grad.values if _has_rows(grad) else grad for grad in grads]
+    norm = ops.sqrt(sum(ops.sum(ops.square(value)) for value in values))
+    share = most / ops.maximum(norm, most)
+    return [_with_values(grad, value * share) for grad, value in zip(grads, values, strict=True)]
 
-    return tf.clip_by_global_norm(grads, most)[0]
+
+def _with_values(gradient: Any, values: Any) -> Any:
+    return type(gradient)(values, gradient.indices) if _has_rows(gradient) else values
 
 
 def decay(optimizer: Any, variables: list[Any]) -> None:
@@ -52,45 +69,36 @@ def decay(optimizer: Any, variables: list[Any]) -> None:
 
 
 def update(optimizer: Any, grads: list[Any], variables: list[Any], learning_rate: Any) -> None:
-    """A step of all variables, one operation for each."""
-    import tensorflow as tf
-
-    step = ops.cast(optimizer.iterations + 1, "float32")
-    powers = [ops.power(beta, step) for beta in (optimizer.beta_1, optimizer.beta_2)]
+    """A step of all variables; what they have in common is computed once."""
+    steps = ops.cast(optimizer.iterations + 1, "float32")
+    unbiased = [1 - ops.power(beta, steps) for beta in (optimizer.beta_1, optimizer.beta_2)]
     for grad, variable in zip(grads, variables, strict=True):
-        rate = ops.cast(learning_rate * optimizer.rate_of(variable), variable.dtype)
-        if not optimizer.is_lazy(variable):
-            _update_fused(optimizer, tf.convert_to_tensor(grad), variable, rate, powers)
-        elif isinstance(grad, tf.IndexedSlices):
+        rate = learning_rate * optimizer.rate_of(variable)
+        if _has_rows(grad):
             _update_rows(optimizer, grad, variable, rate)
-        else:
+        elif optimizer.is_lazy(variable):
             optimizer.update_step(grad, variable, learning_rate)
+        else:
+            rate = rate * ops.sqrt(unbiased[1]) / unbiased[0]
+            _update_dense(optimizer, grad, variable, rate)
 
 
 def _update_rows(optimizer: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
-    """The lazy step of rows that have a gradient."""
-    import tensorflow as tf
+    """The lazy step of rows that have a gradient; where it is 0, nothing is added."""
+    moment = optimizer.moments(variable)[1]
+    before = moment.value.sparse_read(gradient.indices)
+    step, moved = optimizer.lazy_step(gradient.values, before)
+    step = step * ops.cast(learning_rate, variable.dtype)
+    optimizer.assign_add(moment, _with_values(gradient, moved - before))
+    optimizer.assign_sub(variable, _with_values(gradient, step))
 
-    rows, moment = gradient.indices, optimizer.moments(variable)[1].value
-    step, moved = optimizer.lazy_step(gradient.values, tf.gather(moment, rows))
-    moment.scatter_update(tf.IndexedSlices(moved, rows))
-    variable.value.scatter_sub(tf.IndexedSlices(step * learning_rate, rows))
 
-
-def _update_fused(
-    optimizer: Any, gradient: Any, variable: Any, learning_rate: Any, powers: list[Any]
-) -> None:
-    import tensorflow as tf
-
-    dtype = variable.value.dtype
-    first, second = optimizer.moments(variable)
-    numbers = {"lr": learning_rate, "beta1_power": powers[0], "beta2_power": powers[1]}
-    numbers |= {"beta1": optimizer.beta_1, "beta2": optimizer.beta_2}
-    numbers |= {"epsilon": optimizer.epsilon}
-    tf.raw_ops.ResourceApplyAdam(
-        var=variable.value.handle,
-        m=first.value.handle,
-        v=second.value.handle,
-        grad=tf.cast(gradient, dtype),
-        **{name: tf.cast(number, dtype) for name, number in numbers.items()},
-    )
+def _update_dense(optimizer: Any, gradient: Any, variable: Any, rate: Any) -> None:
+    gradient = ops.cast(gradient, variable.dtype)
+    first, second = (moment.value for moment in optimizer.moments(variable))
+    mean = first + (gradient - first) * (1 - optimizer.beta_1)
+    square = second + (gradient * gradient - second) * (1 - optimizer.beta_2)
+    first.assign(mean)
+    second.assign(square)
+    step = ops.cast(rate, variable.dtype) * mean / (ops.sqrt(square) + optimizer.epsilon)
+    variable.value.assign_sub(step)

@@ -46,10 +46,10 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self) -> dict[str, Any]:
         return {
             "peak": self.peak,
-            "start": int(self.start),
-            "steps": int(self.steps),
-            "warmup": int(self.warmup),
-            "held": float(self.held),
+            "start": int(self.start.numpy()),
+            "steps": int(self.steps.numpy()),
+            "warmup": int(self.warmup.numpy()),
+            "held": float(self.held.numpy()),
         }
 
 
@@ -97,7 +97,7 @@ def start_schedule(
     inner = _inner(optimizer)
     inner.bigram_rate.assign(bigram_rate)
     schedule = inner.schedule
-    schedule.start.assign(int(inner.iterations))
+    schedule.start.assign(int(inner.iterations.numpy()))
     schedule.steps.assign(steps or 0)
     schedule.warmup.assign(int(_WARMUP * steps) if steps else 100)
 
@@ -108,7 +108,7 @@ def hold_peak(optimizer: keras.optimizers.Optimizer) -> None:
     What sets the rate itself must not begin with the first step of the warm-up.
     """
     schedule = _inner(optimizer).schedule
-    if float(schedule.held) < 0:
+    if schedule.held.numpy() < 0:
         schedule.held.assign(schedule.peak)
 
 
