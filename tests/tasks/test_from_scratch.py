@@ -542,6 +542,24 @@ def elsewhere(fitted, tmp_path_factory):
     return json.loads(finished.stdout.splitlines()[-1])
 
 
+@pytest.mark.backend
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow alone")
+def test_variables_of_a_strategy_are_trained_alike():
+    import tensorflow as tf
+
+    trained = []
+    for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0"])):
+        with strategy.scope():
+            keras.utils.set_random_seed(0)
+            clf = average()
+            fixed = {"validation_split": 0, "shuffle": False}
+            clf.fit(TEXTS, LABELS, epochs=2, batch_size=8, **fixed, **QUIET)
+            trained.append(clf.get_weights())
+            clf.optimizer.get_config()
+    for ours, theirs in zip(*trained, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["fast_ngram", "cnn"])
 def test_it_means_the_same_in_another_process(name, elsewhere, fitted):
     clf, _ = fitted(name)
