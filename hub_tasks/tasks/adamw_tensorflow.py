@@ -52,9 +52,12 @@ def _of_rows(gradient: Any) -> Any:
 def clip(grads: list[Any], most: float) -> list[Any]:
     """Gradients with a global norm of at most this."""
     values = [grad.values if _has_rows(grad) else grad for grad in grads]
-    norm = ops.sqrt(sum(ops.sum(ops.square(value)) for value in values))
+    norm = ops.sqrt(sum(ops.sum(ops.square(ops.cast(value, "float32"))) for value in values))
     share = most / ops.maximum(norm, most)
-    return [_with_values(grad, value * share) for grad, value in zip(grads, values, strict=True)]
+    return [
+        _with_values(grad, value * ops.cast(share, value.dtype))
+        for grad, value in zip(grads, values, strict=True)
+    ]
 
 
 def _with_values(gradient: Any, values: Any) -> Any:
