@@ -28,8 +28,7 @@ def joined(grads: list[Any], by_row: bool) -> list[Any]:
     Of two values for one row neither is the gradient; Keras takes them as they are where it
     clips nothing.
     """
-    one = _of_rows if by_row else _whole
-    return [one(grad) if _has_rows(grad) else grad for grad in grads]
+    return [_of_rows(grad) if by_row and _has_rows(grad) else _whole(grad) for grad in grads]
 
 
 def _has_rows(gradient: Any) -> bool:
@@ -37,6 +36,8 @@ def _has_rows(gradient: Any) -> bool:
 
 
 def _whole(gradient: Any) -> Any:
+    if not _has_rows(gradient):
+        return gradient
     return ops.segment_sum(gradient.values, gradient.indices, gradient.dense_shape[0])
 
 
@@ -45,8 +46,7 @@ def _of_rows(gradient: Any) -> Any:
     tokens = ops.arange(ops.shape(gradient.indices)[0])
     last = ops.segment_max(tokens, gradient.indices, gradient.dense_shape[0])
     places = ops.take(last, gradient.indices)
-    values = ops.segment_sum(gradient.values, places, ops.shape(tokens)[0])
-    return type(gradient)(values, gradient.indices, gradient.dense_shape)
+    return _with_values(gradient, ops.segment_sum(gradient.values, places, ops.shape(tokens)[0]))
 
 
 def clip(grads: list[Any], most: float) -> list[Any]:
@@ -61,7 +61,9 @@ def clip(grads: list[Any], most: float) -> list[Any]:
 
 
 def _with_values(gradient: Any, values: Any) -> Any:
-    return type(gradient)(values, gradient.indices) if _has_rows(gradient) else values
+    if not _has_rows(gradient):
+        return values
+    return type(gradient)(values, gradient.indices, gradient.dense_shape)
 
 
 def decay(optimizer: Any, variables: list[Any]) -> None:
@@ -77,13 +79,13 @@ def update(optimizer: Any, grads: list[Any], variables: list[Any], learning_rate
     unbiased = [1 - ops.power(beta, steps) for beta in (optimizer.beta_1, optimizer.beta_2)]
     for grad, variable in zip(grads, variables, strict=True):
         rate = learning_rate * optimizer.rate_of(variable)
-        if _has_rows(grad):
-            _update_rows(optimizer, grad, variable, rate)
-        elif optimizer.is_lazy(variable):
-            optimizer.update_step(grad, variable, learning_rate)
-        else:
+        if not optimizer.is_lazy(variable):
             rate = rate * ops.sqrt(unbiased[1]) / unbiased[0]
-            _update_dense(optimizer, grad, variable, rate)
+            _update_dense(optimizer, _whole(grad), variable, rate)
+        elif _has_rows(grad):
+            _update_rows(optimizer, grad, variable, rate)
+        else:
+            optimizer.update_step(grad, variable, learning_rate)
 
 
 def _update_rows(optimizer: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:

@@ -60,6 +60,21 @@ def test_clipping_adds_up_what_a_row_has_before():
     np.testing.assert_allclose(ops.convert_to_numpy(table)[:, 0], -step, rtol=1e-3)
 
 
+def test_what_is_no_table_of_embeddings_keeps_its_momentum():
+    """Gradients of rows come from any weight that is looked up, not from those tables alone."""
+    steps = [([2, 2, 0], [[3.0], [4.0], [1.0]]), ([1, 0], [[1.0], [-2.0]]), ([3], [[0.5]])]
+    ours = AdamW(0.1, weight_decay=0.0, global_clipnorm=1.0, lazy_embeddings=True)
+    ours.sparse_gradients = True
+    theirs = keras.optimizers.Adam(0.1, global_clipnorm=1.0)
+    scores = [keras.Variable(np.zeros((4, 1), "float32"), name="scores") for _ in range(2)]
+    for rows, values in steps:
+        dense = np.zeros((4, 1), "float32")
+        np.add.at(dense, rows, values)
+        ours.apply([gradient_of_rows(rows, values)], scores[:1])
+        theirs.apply([ops.convert_to_tensor(dense)], scores[1:])
+    np.testing.assert_allclose(*map(ops.convert_to_numpy, scores), rtol=1e-5, atol=1e-6)
+
+
 def gradient_of_rows(rows, values):
     """As the backend has it after tokens were looked up in a table of four rows."""
     if BACKEND == "tensorflow":
