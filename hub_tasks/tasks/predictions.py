@@ -61,17 +61,17 @@ def to_predictions(
             Prediction(None, float(row[0]), (), dict(zip(space.names, row.tolist(), strict=True)))
             for row in outputs
         ]
-    several, names = space.problem_type == "multi_label_classification", space.names
+    names = space.names
     probabilities = to_probabilities(outputs, space.problem_type, activation)
-    firsts = probabilities.argmax(axis=-1).tolist()
-    alone = [(name,) for name in names]
-    predictions = []
+    best = [names[i] for i in probabilities.argmax(axis=-1).tolist()]
     with collector_paused():
-        for row, first in zip(probabilities.tolist(), firsts, strict=True):
-            scores = dict(zip(names, row, strict=True))
-            labels = _at_least(threshold, scores) if several else alone[first]
-            predictions.append(Prediction(names[first], row[first], labels, scores))
-    return predictions
+        scores = [dict(zip(names, row, strict=True)) for row in probabilities.tolist()]
+        several = space.problem_type == "multi_label_classification"
+        labels = [
+            _at_least(threshold, s) if several else (b,) for s, b in zip(scores, best, strict=True)
+        ]
+        highest = probabilities.max(axis=-1).tolist()
+        return list(map(Prediction, best, highest, labels, scores))
 
 
 def _at_least(threshold: float, scores: Mapping[str, float]) -> tuple[str, ...]:

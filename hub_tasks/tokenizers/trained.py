@@ -1,12 +1,8 @@
 """Tokenizers whose vocabulary comes from the texts at hand."""
 
-import re
-import string
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
-from itertools import chain, islice
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import tokenizers
@@ -15,20 +11,13 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 from hub_tasks.errors import DataError, PresetFormatError, received
 from hub_tasks.families import Family
 from hub_tasks.presets import AddedToken
-from hub_tasks.presets.schema import UNITS, check_integer, check_split
+from hub_tasks.presets.schema import check_integer, check_split
 from hub_tasks.tokenizers.ngrams import Ngrams
+from hub_tasks.tokenizers.splitting import IdsOfRuns, Splitter, plain, unit_for
 from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
 
-BEFORE_TOKEN = "\ufdd0"  # a noncharacter, which no text holds
-_SAMPLE = 1_000  # texts by which their script is judged
 _LONGEST_WORD = 100  # characters
 _LARGEST_VOCABULARY = 4_000_000
-# Scripts that put no space between words: Thai, Lao, Burmese, Khmer, kana, Han.
-_WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
-_LETTER = re.compile(r"[^\W\d_]")
-_CHARACTER = re.compile(r"\S")
-# Soft hyphens, joiners, directions and byte-order marks, as BERT leaves them out.
-_INVISIBLE = dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF])
 
 
 class TrainedTokenizer(Tokenizer):
@@ -78,7 +67,8 @@ class TrainedTokenizer(Tokenizer):
         super().__init__(vocabulary, family, options)
         unknown = family.special_tokens["unknown"]
         self._unknown = self._ids[unknown]
-        self._split = _splitter(unit, lowercase)
+        self._splitter = Splitter(unit, lowercase)
+        self._ids_of = IdsOfRuns(self._splitter.find, self._ids, self._unknown)
         self._ngrams: Ngrams | None = None
         if unit == "subword":
             self.rust = _wordpiece(lowercase, unknown, self._pieces)
@@ -120,7 +110,7 @@ class TrainedTokenizer(Tokenizer):
         if unit == "subword":
             found = _train_pieces(texts, family, lowercase, max_vocabulary, min_frequency)
         else:
-            split = _splitter(unit, lowercase)
+            split = Splitter(unit, lowercase).tokens
             counts = Counter(chain.from_iterable(map(split, texts)))
             frequent = [token for token, count in counts.items() if count >= min_frequency]
             found = sorted(frequent, key=lambda token: (-counts[token], token))
@@ -141,10 +131,15 @@ class TrainedTokenizer(Tokenizer):
         """Token ids of each text; with n-grams, those of its words and then of the others."""
         if self.options["unit"] == "subword" and self._ngrams is None:
             return super().tokenize([plain(text) for text in texts])
-        split, get, unknown = self._split, self._ids.get, self._unknown
         if self._ngrams is not None:
-            return [self._ngrams(split(text)) for text in texts]
-        return [[get(token, unknown) for token in split(text)] for text in texts]
+            return [self._ngrams(self._splitter.tokens(text)) for text in texts]
+        tokenized = []
+        for text in texts:
+            ids: list[int] = []
+            for run in self._splitter.runs(text):
+                ids += self._ids_of[run]
+            tokenized.append(ids)
+        return tokenized
 
     def detokenize(self, ids: Sequence[int]) -> str:
         """A text that has these tokens; white space may differ from the original's."""
@@ -152,22 +147,6 @@ class TrainedTokenizer(Tokenizer):
             return super().detokenize(ids)
         between = "" if self.options["unit"] == "character" else " "
         return between.join(self.id_to_token(int(i)) for i in ids)
-
-
-def joined(tokens: Sequence[str]) -> str:
-    """A text that came as a list of tokens, as one string."""
-    return "".join(BEFORE_TOKEN + token for token in tokens)
-
-
-def unit_for(texts: Sequence[str]) -> str:
-    """ "character" where most letters are of a script without spaces, "token" for lists of
-    tokens, else "word"."""
-    sample = list(islice(texts, _SAMPLE))
-    if any(text.startswith(BEFORE_TOKEN) for text in sample):
-        return "token"
-    letters = sum(len(_LETTER.findall(text)) for text in sample)
-    without = sum(len(_WITHOUT_SPACES.findall(text)) for text in sample)
-    return "character" if 2 * without > letters else "word"
 
 
 def _check(
@@ -186,43 +165,6 @@ def _check(
         check_integer(min_frequency, where, "min_frequency", 0, 2**31)
     except PresetFormatError as error:
         raise DataError(str(error)) from None
-
-
-def plain(text: str) -> str:
-    """A text as it reads, with spaces between its tokens where it came as a list of them."""
-    return text.replace(BEFORE_TOKEN, " ") if text.startswith(BEFORE_TOKEN) else text
-
-
-def _splitter(unit: str, lowercase: bool) -> Callable[[str], list[str]]:
-    """Texts -> tokens: characters, words and marks, or the tokens that they came as.
-
-    It is faster here than in Rust, whose library also says where in a text each token was.
-    """
-    if unit not in UNITS:
-        raise DataError(f"`unit` must be one of {', '.join(UNITS)}. {received(unit=unit)}")
-    find = (_CHARACTER if unit == "character" else _word_pattern()).findall
-
-    def split(text: str) -> list[str]:
-        if not text.isascii():
-            text = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
-        if lowercase:
-            text = text.lower()
-        if text.startswith(BEFORE_TOKEN):
-            if unit == "token":
-                return text.split(BEFORE_TOKEN)[1:]
-            text = plain(text)
-        return text.split() if unit == "token" else find(text)
-
-    return split
-
-
-@cache
-def _word_pattern() -> re.Pattern[str]:
-    """Words, and marks and Chinese characters on their own, as BERT splits texts."""
-    marks = [c for c in map(chr, range(0x10000)) if unicodedata.category(c)[0] in "PS"]
-    mark = re.escape("".join(sorted({*marks, *string.punctuation})))
-    alone = f"{mark}\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U0001f000-\U0002ffff"
-    return re.compile(rf"[^\s{alone}]+|[{alone}]")
 
 
 def _train_pieces(
@@ -260,7 +202,7 @@ def _continuing(texts: list[str], lowercase: bool) -> list[str]:
     The library numbers them as they come out of a hash table, another order in each run, and
     of pieces that are equally frequent takes those of the lower numbers.
     """
-    words = set(chain.from_iterable(map(_splitter("word", lowercase), texts)))
+    words = set(chain.from_iterable(map(Splitter("word", lowercase).tokens, texts)))
     return sorted({"##" + character for word in words for character in word[1:]})
 
 

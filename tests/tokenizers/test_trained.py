@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import hub_tasks
 from hub_tasks.errors import DataError, PresetFormatError
 from hub_tasks.families import ENCODERS
-from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, joined
+from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, joined, splitting
 from hub_tasks.tokenizers.long_texts import first_tokens
 
 FAMILY = ENCODERS["average_embedding"]
@@ -47,6 +47,19 @@ def tokens(tokenizer, text: str) -> list[str]:
 def test_how_texts_are_split(unit, text, expected):
     texts = [joined(text.split()) for text in TEXTS] if unit == "token" else TEXTS
     assert tokens(train(texts, unit=unit), text) == expected
+
+
+@pytest.mark.parametrize("unit", ["word", "character", "token"])
+def test_ids_are_the_same_whether_they_are_kept_or_not(unit, monkeypatch):
+    texts, found = [*TEXTS, "film", f"good {'!' * 101}"], []
+    for kept in (0, 2, 100):
+        monkeypatch.setattr(splitting, "_KEPT", kept)
+        tokenizer = train(unit=unit)
+        for text in texts:
+            tokenizer(text).clear()  # what a caller does to them stays with the caller
+        found.append(tokenizer(texts))
+    assert all(found[0])
+    assert found[0] == found[1] == found[2]
 
 
 def test_the_most_frequent_come_first_and_the_rarest_are_left_out():

@@ -1,0 +1,113 @@
+"""Texts -> words, characters, or the tokens that they came as."""
+
+import re
+import string
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import islice
+
+from hub_tasks.errors import DataError, received
+from hub_tasks.presets.schema import UNITS
+
+BEFORE_TOKEN = "\ufdd0"  # a noncharacter, which no text holds
+_SAMPLE = 1_000  # texts by which their script is judged
+_KEPT, _LONGEST_KEPT = 100_000, 100  # runs whose ids are kept, and their characters
+# Scripts that put no space between words: Thai, Lao, Burmese, Khmer, kana, Han.
+_WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+_LETTER = re.compile(r"[^\W\d_]")
+# Soft hyphens, joiners, directions and byte-order marks, as BERT leaves them out.
+_INVISIBLE = dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF])
+
+
+def joined(tokens: Sequence[str]) -> str:
+    """A text that came as a list of tokens, as one string."""
+    return "".join(BEFORE_TOKEN + token for token in tokens)
+
+
+def unit_for(texts: Sequence[str]) -> str:
+    """ "character" where most letters are of a script without spaces, "token" for lists of
+    tokens, else "word"."""
+    sample = list(islice(texts, _SAMPLE))
+    if any(text.startswith(BEFORE_TOKEN) for text in sample):
+        return "token"
+    letters = sum(len(_LETTER.findall(text)) for text in sample)
+    without = sum(len(_WITHOUT_SPACES.findall(text)) for text in sample)
+    return "character" if 2 * without > letters else "word"
+
+
+def plain(text: str) -> str:
+    """A text as it reads, with spaces between its tokens where it came as a list of them."""
+    return text.replace(BEFORE_TOKEN, " ") if text.startswith(BEFORE_TOKEN) else text
+
+
+class Splitter:
+    """Takes texts apart in two steps: at white space, and what stands between.
+
+    It is faster here than in Rust, whose library also says where in a text each token was.
+
+    Args:
+        unit: as in `TrainedTokenizer`.
+        lowercase: whether texts are lower-cased first.
+
+    Attributes:
+        find: a run of characters -> its tokens.
+    """
+
+    def __init__(self, unit: str, lowercase: bool):
+        if unit not in UNITS:
+            raise DataError(f"`unit` must be one of {', '.join(UNITS)}. {received(unit=unit)}")
+        self._unit, self._lowercase = unit, lowercase
+        whole = unit in ("character", "token")
+        self.find: Callable[[str], list[str]] = _itself if whole else _word_pattern().findall
+
+    def runs(self, text: str) -> Sequence[str]:
+        """What stands between white space; or characters, or the tokens that a text came as."""
+        if not text.isascii():
+            text = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
+        if self._lowercase:
+            text = text.lower()
+        if text.startswith(BEFORE_TOKEN):
+            if self._unit == "token":
+                return text.split(BEFORE_TOKEN)[1:]
+            text = plain(text)
+        return "".join(text.split()) if self._unit == "character" else text.split()
+
+    def tokens(self, text: str) -> list[str]:
+        """Characters, words and marks, or the tokens that a text came as."""
+        return [token for run in self.runs(text) for token in self.find(run)]
+
+
+class IdsOfRuns(dict[str, list[int]]):
+    """Runs of a `Splitter` -> the ids of their tokens.
+
+    Texts are made of the same ones over and over, and to look them up takes half the time.
+
+    Args:
+        find: a run -> its tokens.
+        ids: token -> id.
+        unknown: the id of others.
+    """
+
+    def __init__(self, find: Callable[[str], list[str]], ids: Mapping[str, int], unknown: int):
+        super().__init__()
+        self._find, self._get, self._unknown = find, ids.get, unknown
+
+    def __missing__(self, run: str) -> list[int]:
+        ids = [self._get(token, self._unknown) for token in self._find(run)]
+        if len(self) < _KEPT and len(run) <= _LONGEST_KEPT:
+            self[run] = ids
+        return ids
+
+
+def _itself(run: str) -> list[str]:
+    return [run]
+
+
+@cache
+def _word_pattern() -> re.Pattern[str]:
+    """Words, and marks and Chinese characters on their own, as BERT splits texts."""
+    marks = [c for c in map(chr, range(0x10000)) if unicodedata.category(c)[0] in "PS"]
+    mark = re.escape("".join(sorted({*marks, *string.punctuation})))
+    alone = f"{mark}\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U0001f000-\U0002ffff"
+    return re.compile(rf"[^\s{alone}]+|[{alone}]")
