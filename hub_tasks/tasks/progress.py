@@ -34,7 +34,7 @@ class Stopwatch(keras.callbacks.Callback):
 
 
 class TrainingStopwatch(Stopwatch):
-    """Times training steps.
+    """Times training steps, each until the next one begins: nothing waits for its results.
 
     Args:
         after_epoch: called after each epoch.
@@ -42,16 +42,37 @@ class TrainingStopwatch(Stopwatch):
 
     def __init__(self, after_epoch: Callable[[], None]):
         super().__init__()
-        self._after_epoch = after_epoch
+        self._after_epoch, self._running = after_epoch, False
 
-    on_train_batch_begin, on_train_batch_end = Stopwatch._begin, Stopwatch._end
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._stop()
+        self._running = True
+        self._begin(batch)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._stop()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._stop()
         self._after_epoch()
+
+    def _stop(self) -> None:
+        if self._running:
+            self._end(0)
+        self._running = False
 
 
 class LossWatch(keras.callbacks.Callback):
-    """Ends training at the first step whose loss is not finite, before anything is saved."""
+    """Ends training at the first step whose loss is not finite, before anything is saved.
+
+    JAX computes a step while Keras makes the next batch, as long as no callback waits for the
+    loss: there Keras calls this one from a thread of its own, and raises what it raised a step
+    or two later.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.async_safe = keras.backend.backend() == "jax"  # Keras's own name for it
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch

@@ -34,35 +34,36 @@ class Ngrams:
         self._unknown = unknown
         self._longest_run = word_ngrams
         self._shortest, self._longest = character_ngrams
-        self._cache: dict[str, tuple[int, list[int]]] = {}
+        self._cache: dict[str, tuple[int, int, list[int]]] = {}
 
     def __call__(self, words: Sequence[str]) -> list[int]:
         """The ids of a text, those of its words first."""
-        hashes, ids, grams = [], [], []
+        ids: list[int] = []
+        hashes: list[int] = []
+        grams: list[int] = []
         for word in words:
             known = self._cache.get(word) or self._read(word)
             hashes.append(known[0])
-            ids.append(known[1][0])
-            grams += known[1][1:]
+            ids.append(known[1])
+            grams += known[2]
+        runs = hashes
         for length in range(2, self._longest_run + 1):
-            for i in range(len(hashes) - length + 1):
-                mixed = hashes[i]
-                for j in range(i + 1, i + length):
-                    mixed = (mixed * _MIX ^ hashes[j]) & 0xFFFFFFFF
-                grams.append(self._first + mixed % self._buckets)
+            following = zip(runs, hashes[length - 1 :], strict=False)
+            runs = [(run * _MIX ^ last) & 0xFFFFFFFF for run, last in following]
+            grams += [self._first + run % self._buckets for run in runs]
         return ids + grams
 
-    def _read(self, word: str) -> tuple[int, list[int]]:
-        """The hash of a word, its id, and those of its n-grams."""
-        ids = [self._ids.get(word, self._unknown)]
+    def _read(self, word: str) -> tuple[int, int, list[int]]:
+        """The hash of a word, its id, and the ids of its n-grams."""
+        grams: list[int] = []
         if self._longest:
             bounded = f"<{word[:100]}>"
             for length in range(self._shortest, min(self._longest, len(bounded) - 1) + 1):
-                ids += [
+                grams += [
                     self._first + crc32(bounded[i : i + length].encode()) % self._buckets
                     for i in range(len(bounded) - length + 1)
                 ]
-        known = crc32(word.encode()), ids
+        known = crc32(word.encode()), self._ids.get(word, self._unknown), grams
         if len(self._cache) < _CACHED:
             self._cache[word] = known
         return known

@@ -152,12 +152,15 @@ def test_what_is_trained_with_a_warning(texts, labels, held_out, message, clf):
     assert any(re.search(message, text) for text in said) if message else not said
 
 
-def test_f18_nonfinite_loss(tmp_path):
+@pytest.mark.parametrize("waited_for", [True, False])
+def test_f18_nonfinite_loss(waited_for, tmp_path):
     clf = tiny_classifier()
     clf.compile(optimizer=keras.optimizers.SGD(1e38))
     saved = keras.callbacks.ModelCheckpoint(tmp_path / "clf.weights.h5", save_weights_only=True)
+    ended = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: pytest.fail("An epoch ended."))
+    callbacks = [saved, ended] if waited_for else [ended]
     with pytest.raises(TrainingError, match=r"loss is (nan|inf) after step \d+ of epoch 1"):
-        clf.fit(TEXTS * 4, LABELS * 4, batch_size=2, epochs=2, callbacks=[saved], verbose=0)
+        clf.fit(TEXTS * 4, LABELS * 4, batch_size=2, epochs=2, callbacks=callbacks, verbose=0)
     assert list(tmp_path.iterdir()) == []
 
 
