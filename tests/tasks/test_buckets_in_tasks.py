@@ -1,5 +1,6 @@
 """Bucketed runs compute what plain ones do: losses, metrics, gradients, order; and report it."""
 
+import gc
 import itertools
 import tracemalloc
 import warnings
@@ -133,10 +134,11 @@ def test_cut_texts_are_told_of_once(clf):
 
 
 def test_memory_stays_flat_on_a_long_stream(clf, monkeypatch):
-    monkeypatch.setattr(keras.Model, "predict", lambda self, x, **kwargs: _zeros(x))
+    monkeypatch.setattr(keras.Model, "predict", _zeros)
     monkeypatch.setattr("hub_tasks.tasks.inference.feed", lambda batches: batches)
 
     def peak(texts):
+        gc.collect()
         tracemalloc.start()
         count = sum(1 for _ in clf.predict_iter(texts, window=256))
         peak = tracemalloc.get_traced_memory()[1]
@@ -149,11 +151,17 @@ def test_memory_stays_flat_on_a_long_stream(clf, monkeypatch):
     peak(stream(512))
     (few, low), (many, high) = peak(stream(2_000)), peak(stream(20_000))
     assert (few, many) == (2_000, 20_000)
-    assert high < 1.5 * low
+    # What a thread has at hand differs from run to run; an output that is kept takes 8 bytes.
+    assert high - low < 6 * (many - few)
 
 
-def _zeros(batches):
-    rows = sum(len(inputs["token_ids"]) for (inputs,) in batches)
+def _zeros(model, batches, verbose, callbacks):
+    rows = 0
+    for i, (inputs,) in enumerate(batches):
+        rows += len(inputs["token_ids"])
+        for callback in callbacks:
+            callback.on_predict_batch_begin(i)
+            callback.on_predict_batch_end(i)
     return np.zeros((rows, 2), "float32")
 
 
