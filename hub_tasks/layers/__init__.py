@@ -25,7 +25,7 @@ from hub_tasks.layers.pooling import (
 from hub_tasks.layers.recurrent import Bidirectional
 from hub_tasks.layers.relative_bias import RelativePositionBias
 from hub_tasks.layers.rotary import RotaryLayer
-from hub_tasks.layers.table import VectorTable
+from hub_tasks.layers.table import Lookups, VectorTable
 from hub_tasks.layers.transformer import TransformerLayer
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "FeedForward",
     "Frozen",
     "HashedBigrams",
+    "Lookups",
     "MaskedPooling",
     "PositionEmbedding",
     "RelativePositionBias",

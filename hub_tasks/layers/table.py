@@ -1,6 +1,8 @@
 """A table of vectors, of which a batch needs a few."""
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
 
 import keras
 from keras import ops
@@ -17,8 +19,11 @@ class VectorTable(keras.layers.Embedding):
         *args, **kwargs: as in `keras.layers.Embedding`.
 
     Attributes:
-        sparse_gradients: whether the gradient is a sparse tensor on PyTorch, which only an
-            optimizer that knows such may be given. Elsewhere it changes nothing.
+        sparse_gradients: whether the gradient is one of rows, which only an optimizer that
+            knows such may be given: a sparse tensor on PyTorch; on JAX that of the vectors that
+            a call looks up, and of nothing else that is computed from the table. On TensorFlow
+            it changes nothing.
+        lookups: where calls note what they look up, if anywhere; see `Lookups`.
 
     Call arguments:
         ids: `(batch, length)`, integers.
@@ -35,6 +40,7 @@ class VectorTable(keras.layers.Embedding):
     """
 
     sparse_gradients = False
+    lookups: "Lookups | None" = None
 
     def call(self, ids):
         if self.lora_enabled:
@@ -42,12 +48,48 @@ class VectorTable(keras.layers.Embedding):
         table = self.embeddings.value
         if reads_rows(table):
             return ops.cast(table.sparse_read(ops.cast(ids, "int32")), self.compute_dtype)
+        if self.lookups is not None:
+            vectors = self.lookups.add(ids, ops.take(self.embeddings, ids, axis=0))
+            return ops.cast(vectors, self.compute_dtype)
         if not self.sparse_gradients or keras.backend.backend() != "torch":
             return super().call(ids)
         import torch
 
         vectors = torch.nn.functional.embedding(ids, table, sparse=True)
         return ops.cast(vectors, self.compute_dtype)
+
+
+class Lookups:
+    """What the calls of one table look up while a step is traced.
+
+    Args:
+        added: what is added to the vectors of each call; None to add nothing.
+
+    Attributes:
+        ids: the rows of each call.
+    """
+
+    def __init__(self, added: Sequence[Any] | None):
+        self.ids: list[Any] = []
+        self._added = added
+
+    def add(self, ids: Any, vectors: Any) -> Any:
+        """Notes the rows of a call; returns its vectors with what is added to them."""
+        self.ids.append(ids)
+        return vectors if self._added is None else vectors + self._added[len(self.ids) - 1]
+
+    @classmethod
+    @contextmanager
+    def recorded(cls, tables: Sequence[VectorTable], added: Sequence[Any]) -> Iterator[list[Self]]:
+        """Lets tables note what they look up, in the order of the tables."""
+        lookups = [cls(one) for one in added]
+        for table, lookup in zip(tables, lookups, strict=True):
+            table.lookups = lookup
+        try:
+            yield lookups
+        finally:
+            for table in tables:
+                table.lookups = None
 
 
 def reads_rows(value: Any) -> bool:

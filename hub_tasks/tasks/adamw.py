@@ -9,10 +9,10 @@ import keras
 from keras import ops
 
 from hub_tasks.layers import VectorTable
-from hub_tasks.tasks import adamw_tensorflow, adamw_torch
+from hub_tasks.tasks import adamw_jax, adamw_tensorflow, adamw_torch
 
-# Functions for what Keras does with many operations; XLA makes one pass of them by itself.
-_KERNELS = {"torch": adamw_torch, "tensorflow": adamw_tensorflow}
+# Functions for what Keras does with many operations, and for gradients of rows.
+_KERNELS = {"jax": adamw_jax, "torch": adamw_torch, "tensorflow": adamw_tensorflow}
 
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
@@ -158,7 +158,8 @@ class AdamW(keras.optimizers.AdamW):
     def takes_rows(self, model: keras.Model) -> bool:
         """Whether it can train this model with gradients of rows of its tables."""
         plain = not (self.gradient_accumulation_steps or self.clipnorm or self.clipvalue)
-        plain = plain and self.lazy_embeddings and not model.jit_compile
+        compiled = model.jit_compile and keras.backend.backend() != "jax"
+        plain = plain and self.lazy_embeddings and not compiled
         return plain and self._kernels_for(model.trainable_variables) is not None
 
 

@@ -26,10 +26,11 @@ from hub_tasks.tasks.inference import InferenceTask, watched
 from hub_tasks.tasks.progress import LossWatch, TestStopwatch, TrainingStopwatch
 from hub_tasks.tasks.reading import encode_tokenised
 from hub_tasks.tasks.refitting import Beginning, best_epoch, repeatable
+from hub_tasks.tasks.row_step import RowStepModel
 from hub_tasks.tasks.scoring import held_out_batches, show_validation
 
 
-class Task(InferenceTask):
+class Task(RowStepModel, InferenceTask):
     """A functional Keras model with a preprocessor before it and a label space behind it.
 
     `fit`, `evaluate` and `predict` have the arguments and results of Keras's, and take

@@ -1,4 +1,6 @@
-"""Gradients of the rows of a table that a batch holds, which PyTorch and TensorFlow have."""
+"""Gradients of the rows of a table that a batch holds."""
+
+from contextlib import nullcontext
 
 import keras
 import numpy as np
@@ -7,6 +9,8 @@ from keras import ops
 
 from hub_tasks.layers import VectorTable
 from hub_tasks.tasks.adamw import AdamW, sparse_gradients
+from hub_tasks.tasks.adamw_rows import RowGradient, has_rows
+from hub_tasks.tasks.row_step import RowStepModel
 
 pytestmark = pytest.mark.backend
 
@@ -19,7 +23,8 @@ def model_of(optimizer, **options):
     keras.utils.set_random_seed(0)
     inputs = keras.Input((3,), dtype="int32")
     vectors = VectorTable(9, 4, name="embedding")(inputs)
-    model = keras.Model(inputs, keras.layers.Dense(1)(ops.tanh(vectors)[:, 0] * vectors[:, 1]))
+    outputs = keras.layers.Dense(1)(ops.tanh(vectors)[:, 0] * vectors[:, 1])
+    model = RowStepModel(inputs, outputs)
     model.compile(optimizer, "mse", **options)
     return model
 
@@ -81,6 +86,8 @@ def gradient_of_rows(rows, values):
         import tensorflow as tf
 
         return tf.IndexedSlices(tf.constant(values), tf.constant(rows), tf.constant([4, 1]))
+    if BACKEND == "jax":
+        return RowGradient(ops.array(values), ops.array(rows), (4, 1))
     dense = np.zeros((4, 1), "float32")
     np.add.at(dense, rows, values)
     return ops.convert_to_tensor(dense)
@@ -97,15 +104,51 @@ def gradient_of_rows(rows, values):
     ],
     ids=["ours", "not lazy", "accumulating", "clipping each", "Keras's"],
 )
-def test_gradients_are_sparse_in_fit_where_the_optimizer_takes_them(optimizer, sparse):
+def test_gradients_are_sparse_in_fit_where_the_optimizer_takes_them(optimizer, sparse, monkeypatch):
     model = model_of(optimizer)
     table = model.layers[1]
+    applied, apply = [], optimizer.apply
+    monkeypatch.setattr(
+        optimizer, "apply", lambda grads, *of: applied.append(grads) or apply(grads, *of)
+    )
     with sparse_gradients(model):
         model.fit(IDS, np.ones((4, 1)), verbose=0)
-        assert table.sparse_gradients == (sparse and BACKEND != "jax")
+        assert table.sparse_gradients == sparse
         if BACKEND == "torch":
             assert table.embeddings.value.grad.is_sparse == sparse
+        if BACKEND == "jax":
+            assert {has_rows(grads[0]) for grads in applied} == {sparse}
     model.fit(IDS, np.ones((4, 1)), verbose=0)
     assert not table.sparse_gradients
     if BACKEND == "torch":
         assert not table.embeddings.value.grad.is_sparse
+
+
+class Twice(keras.layers.Layer):
+    """Looks two columns up in one table, one after the other."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = VectorTable(9, 4, name="embedding")
+
+    def build(self, input_shape):
+        self.table.build(input_shape)
+
+    def call(self, ids):
+        return self.table(ids[:, :1])[:, 0] * ops.tanh(self.table(ids[:, 1:])[:, 0])
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_table_that_is_looked_up_twice_has_the_gradients_of_both(frozen):
+    results = []
+    for lazy in (True, False):
+        keras.utils.set_random_seed(0)
+        inputs, twice = keras.Input((3,), dtype="int32"), Twice()
+        model = RowStepModel(inputs, keras.layers.Dense(1)(twice(inputs)))
+        twice.table.trainable = not frozen
+        model.compile(AdamW(0.01, lazy_embeddings=True, global_clipnorm=0.5), "mse")
+        with sparse_gradients(model) if lazy else nullcontext():
+            model.fit(IDS, np.arange(4.0)[:, None], batch_size=2, epochs=3, verbose=0)
+        results.append(model.get_weights())
+    for weight, other in zip(*results, strict=True):
+        np.testing.assert_allclose(weight, other, rtol=1e-5, atol=1e-6)
