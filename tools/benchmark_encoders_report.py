@@ -8,6 +8,7 @@ from statistics import fmean, median
 from typing import Any
 
 from tools.benchmark import versions
+from tools.benchmark_encoders import BACKEND
 from tools.benchmark_report import MARKERS, machine, with_section
 
 Lines = Sequence[dict[str, Any]]
@@ -23,7 +24,7 @@ Written by `python -m tools.benchmark_encoders --data DIR --write` from runs of 
 
 - Machine: {machine}, {cores} cores; threads: {threads}
 - {versions}
-- Every run is a fresh process: `from_scratch(encoder, texts, labels)`, `fit(texts, labels)`, the test part (SST-2: validation) by `classify`. Defaults only; the mean over the seeds ({seeds}), and the least and the most in brackets.
+- Accuracy is that of runs on {backend} where no other backend is named. Every run is a fresh process: `from_scratch(encoder, texts, labels)`, `fit(texts, labels)`, the test part (SST-2: validation) by `classify`. Defaults only; the mean over the seeds ({seeds}), and the least and the most in brackets.
 - "from NAME": the words' vectors begin as those of that shipped preset (`word_vectors="NAME"`), which is the one thing that is not a default.
 - Seconds are of building and training together, and an upper bound: runs of accuracy may have shared the machine. Sizes are of the whole preset, vocabulary included; 1 KB is 1,000 bytes.
 - TF-IDF: words and pairs of words (Chinese titles: characters and pairs of them), logistic regression; goals are measured against the better C.
@@ -41,7 +42,7 @@ class Summary:
         self.lines, self.set, self.start = lines, first["set"], first["word_vectors"]
         self.encoder = first["encoder"] or f"TF-IDF, C={first['C']:g}"
         self.is_baseline = first["encoder"] is None
-        if first["backend"] not in ("", "torch"):
+        if first["backend"] not in ("", BACKEND):
             self.encoder += f" ({first['backend']})"
         self.is_student = first["contender"] == "student"
         self.encoder += ", taught" if self.is_student else ""
@@ -218,6 +219,7 @@ def section(lines: Lines) -> str:
         threads=threads,
         versions=versions((*packages, "scikit-learn")),
         seeds=", ".join(map(str, seeds)),
+        backend=BACKEND,
     )
     text = [MARKERS[0], head, *GOALS]
     for name, entries in found.items():

@@ -128,7 +128,7 @@ def test_every_encoder_has_a_plain_model():
 
 
 def line(**given):
-    empty = dict.fromkeys(benchmark.KEY) | {"threads": 2, "date": "2026-01-01", "backend": "torch"}
+    empty = dict.fromkeys(benchmark.KEY) | {"threads": 2, "date": "2026-01-01", "backend": "jax"}
     return empty | given
 
 
@@ -190,11 +190,11 @@ GOALS = {
         accuracy("cnn", "tiny", [0.80]) + accuracy("bigru", "tiny", [0.87]),
         "at most 6.0 points | 7.0 points | **no**",
     ),
-    "training, cnn, torch: of plain Keras's texts/s": (
+    "training, cnn, jax: of plain Keras's texts/s": (
         [line(task="fit", encoder="cnn", rates=[100, 80, 90], plain_rates=[100, 100, 100])],
         "at least 0.90x | 0.90x | yes",
     ),
-    "prediction, average_embedding, `classify`, torch: texts/s": (
+    "prediction, average_embedding, `classify`, jax: texts/s": (
         [line(task="predict", encoder="average_embedding", contender="classify", rates=[49_000.0])],
         "at least 50,000 | 49,000 | **no**",
     ),
