@@ -67,6 +67,9 @@ def _gradients(
     gradients = jax.value_and_grad(loss_of, argnums=(0, 1), has_aux=True)
     (_, (updates, rows)), (grads, of_rows) = gradients(rest, added)
     for place, table, ids, values in zip(places, tables, rows, of_rows, strict=True):
+        if not ids:  # never looked up
+            grads[place] = ops.zeros_like(trainable[place])
+            continue
         grads[place] = RowGradient(
             ops.concatenate([ops.reshape(value, (-1, table.output_dim)) for value in values]),
             ops.concatenate([ops.reshape(row, (-1,)) for row in ids]),

@@ -130,9 +130,11 @@ class Twice(keras.layers.Layer):
     def __init__(self):
         super().__init__()
         self.table = VectorTable(9, 4, name="embedding")
+        self.unused = VectorTable(9, 4, name="unused")
 
     def build(self, input_shape):
         self.table.build(input_shape)
+        self.unused.build(input_shape)
 
     def call(self, ids):
         return self.table(ids[:, :1])[:, 0] * ops.tanh(self.table(ids[:, 1:])[:, 0])
