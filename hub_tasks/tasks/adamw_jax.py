@@ -3,19 +3,13 @@
 All else is Keras's, of whose operations XLA makes one pass.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from keras import ops
 
-from hub_tasks.tasks.adamw_rows import clip, decay, has_rows, joined, whole
+from hub_tasks.tasks.adamw_rows import clip, decay, fits, has_rows, joined, whole
 
 __all__ = ["clip", "decay", "fits", "joined", "takes", "update"]
-
-
-def fits(tensors: Iterable[Any]) -> bool:
-    """Whether gradients like these can be computed with here."""
-    return all(tensor is not None for tensor in tensors)
 
 
 def takes(values: list[Any]) -> bool:

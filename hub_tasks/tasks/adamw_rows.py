@@ -4,6 +4,7 @@ Such a gradient is a `tf.IndexedSlices` or a `RowGradient`: `values`, one for ea
 batch, and `indices`, their rows, of which a token that is there twice has two.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -33,6 +34,11 @@ def with_values(gradient: Any, values: Any) -> Any:
     if not has_rows(gradient):
         return values
     return type(gradient)(values, gradient.indices, gradient.dense_shape)
+
+
+def fits(tensors: Iterable[Any]) -> bool:
+    """Whether gradients like these can be computed with."""
+    return all(tensor is not None for tensor in tensors)
 
 
 def whole(gradient: Any) -> Any:

@@ -3,20 +3,14 @@
 Gradients of tables come as `tf.IndexedSlices`.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from keras import ops
 
 from hub_tasks.layers.table import reads_rows
-from hub_tasks.tasks.adamw_rows import clip, decay, has_rows, joined, whole, with_values
+from hub_tasks.tasks.adamw_rows import clip, decay, fits, has_rows, joined, whole, with_values
 
 __all__ = ["clip", "decay", "fits", "joined", "takes", "update"]
-
-
-def fits(tensors: Iterable[Any]) -> bool:
-    """Whether gradients like these can be computed with here."""
-    return all(tensor is not None for tensor in tensors)
 
 
 def takes(values: list[Any]) -> bool:
