@@ -162,7 +162,8 @@ def _turn(x, theta):
     dim, dtype = x.shape[-1], x.dtype
     frequencies = theta ** (-np.arange(0, dim, 2, dtype="float32") / dim)
     positions = ops.cast(ops.arange(ops.shape(x)[1], dtype="int32"), "float32")
-    angles = (positions[:, None] * frequencies.astype("float32"))[None, :, None, None, :]
+    angles = ops.multiply(positions[:, None], frequencies.astype("float32"))
+    angles = angles[None, :, None, None, :]
     cosine, sine = ops.cos(angles), ops.sin(angles)
     first, second = ops.split(ops.cast(x, "float32"), 2, axis=-1)
     turned = [first * cosine - second * sine, second * cosine + first * sine]
