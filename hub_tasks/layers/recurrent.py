@@ -15,9 +15,10 @@ class Bidirectional(keras.layers.Layer):
     """A recurrent layer that reads a text from both ends, the two states of a token joined.
 
     With the weights and the result of `keras.layers.Bidirectional`, which would import
-    TensorFlow on any backend. Keras takes the backend's fast kernels where a GPU has them; on
-    PyTorch and a processor, where it would compute token after token in Python, this layer
-    takes PyTorch's, if it is called with a mask.
+    TensorFlow on any backend. On PyTorch, where Keras computes token after token in Python if
+    there is a mask, this layer takes PyTorch's kernels, on a GPU those of cuDNN, if all padding
+    is at the ends of the texts. Elsewhere it is Keras that computes: on TensorFlow with cuDNN
+    where there is a GPU, on JAX with one compiled loop.
 
     References: Hochreiter and Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735;
     Cho et al., 2014, https://arxiv.org/abs/1406.1078.
@@ -28,7 +29,7 @@ class Bidirectional(keras.layers.Layer):
 
     Call arguments:
         x: `(batch, length, dim)`.
-        mask: `(batch, length)`, true at real tokens.
+        mask: `(batch, length)`, true at real tokens; None where all are.
 
     Returns:
         `(batch, length, 2 * units)`, zeros at padding.
@@ -64,6 +65,8 @@ class Bidirectional(keras.layers.Layer):
         self.backward_layer.build(input_shape)
 
     def call(self, x, mask=None):
+        if mask is None:  # Keras would take a kernel on a GPU that does not read backwards alone
+            mask = ops.ones(ops.shape(x)[:2], "bool")
         if not _fits_torch(x, mask):
             ahead, back = (
                 layer(x, mask=mask) for layer in (self.forward_layer, self.backward_layer)
@@ -71,7 +74,7 @@ class Bidirectional(keras.layers.Layer):
             return ops.concatenate([ahead, ops.flip(back, axis=1)], axis=-1)
         import torch
 
-        place = torch.arange(mask.shape[1])
+        place = torch.arange(mask.shape[1], device=mask.device)
         last_first = mask.sum(1, keepdim=True) - 1 - place
         order = torch.where(last_first < 0, place, last_first)[:, :, None]
         ahead = _states(self.forward_layer, x)
@@ -87,10 +90,10 @@ class Bidirectional(keras.layers.Layer):
 
 
 def _fits_torch(x: Any, mask: Any) -> bool:
-    """Whether PyTorch can read the texts at once: on a processor, all padding at their ends."""
-    if keras.backend.backend() != "torch" or mask is None:
+    """Whether PyTorch can read the texts at once: all padding is at their ends."""
+    if keras.backend.backend() != "torch":
         return False
-    fits = x.device.type == "cpu" and str(x.dtype) != "torch.float16"
+    fits = x.device.type == "cuda" or (x.device.type == "cpu" and str(x.dtype) != "torch.float16")
     return fits and bool((mask[:, 1:] <= mask[:, :-1]).all())
 
 
@@ -105,9 +108,19 @@ def _states(layer: keras.layers.Layer, x: Any) -> Any:
     kernels, bias = [cell.kernel.value, cell.recurrent_kernel.value], cell.bias.value
     if isinstance(layer, keras.layers.LSTM):
         weights = [*(w.mT for w in kernels), bias, torch.zeros_like(bias)]
-        return torch.lstm(x, (start, start), weights, **options)[0]
+        return torch.lstm(x, (start, start), _in_one_piece(weights), **options)[0]
     # Of the gates, PyTorch has the one that resets first, Keras the one that updates.
     update_first = [w.chunk(3, dim=-1) for w in (*kernels, *bias)]
     weights = [torch.cat([r, z, new], dim=-1) for z, r, new in update_first]
     weights = [w.mT if w.ndim == 2 else w for w in weights]
-    return torch.gru(x, start, weights, **options)[0]
+    return torch.gru(x, start, _in_one_piece(weights), **options)[0]
+
+
+def _in_one_piece(weights: list[Any]) -> list[Any]:
+    """Weights that follow each other in a GPU's memory, as cuDNN wants them."""
+    import torch
+
+    if weights[0].device.type == "cpu":
+        return weights
+    parts = torch.cat([w.reshape(-1) for w in weights]).split([w.numel() for w in weights])
+    return [part.view(w.shape) for part, w in zip(parts, weights, strict=True)]

@@ -107,6 +107,8 @@ def gradient_of_rows(rows, values):
 def test_gradients_are_sparse_in_fit_where_the_optimizer_takes_them(optimizer, sparse, monkeypatch):
     model = model_of(optimizer)
     table = model.layers[1]
+    if BACKEND == "torch":  # whose kernel takes rows on a processor alone
+        sparse = sparse and table.embeddings.value.device.type == "cpu"
     applied, apply = [], optimizer.apply
     monkeypatch.setattr(
         optimizer, "apply", lambda grads, *of: applied.append(grads) or apply(grads, *of)
