@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Self
 
-_FEW, _MANY = 1_000, 20_000  # rows
+_VERY_FEW, _FEW, _MANY = 500, 1_000, 20_000  # rows
 _LEAST_STEPS = 200  # of training without a better model before it ends
 
 
@@ -21,6 +21,8 @@ class Recipe:
             ends; the weights of the best epoch are kept. 0 for never.
         refit: whether training then begins anew, on all rows and for as many epochs as were
             best, at a rate that falls to zero by then: the best epoch's is high still.
+        refit_whole: whether it takes all epochs instead: which of them few rows held out find
+            best is chance.
         learning_rate: the highest; None for one that suits the size of the encoder.
         embedding_rate: how many times that rate tables of embeddings are trained with.
         bigram_rate: the same of the table of pairs of tokens.
@@ -35,6 +37,7 @@ class Recipe:
     validation_split: float = 0.0
     patience: int = 0
     refit: bool = False
+    refit_whole: bool = False
     learning_rate: float | None = None
     embedding_rate: float = 1.0
     bigram_rate: float = 1.0
@@ -51,7 +54,8 @@ class ScratchRecipe(Recipe):
 
     def for_rows(self, rows: int) -> Self:
         if rows < _FEW:
-            sized = replace(self, batch_size=self.batch_size // 2, epochs=2 * self.epochs)
+            size = self.batch_size // (4 if rows < _VERY_FEW else 2)
+            sized = replace(self, batch_size=size, epochs=2 * self.epochs, refit_whole=True)
         elif rows < _MANY:
             sized = self
         else:

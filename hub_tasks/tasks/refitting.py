@@ -1,4 +1,4 @@
-"""Training anew on all rows, once those held out have said for how many epochs."""
+"""Training anew on all rows, once those held out have said what they can."""
 
 from collections.abc import Sequence
 from typing import Any

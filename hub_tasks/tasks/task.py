@@ -123,7 +123,8 @@ class Task(RowStepModel, InferenceTask):
         if begun is not None:
             told = dict(batch_size=batch_size or recipe.batch_size, verbose=verbose)
             told |= dict(shuffle=shuffle, class_weight=class_weight, sample_weight=sample_weight)
-            self._fit_anew(begun, history, report, x=x, y=y, **told)
+            best = None if recipe.refit_whole else best_epoch(history.history["val_loss"])
+            self._fit_anew(begun, history, report, best, epochs=best or epochs, x=x, y=y, **told)
         return history
 
     def evaluate(
@@ -158,14 +159,14 @@ class Task(RowStepModel, InferenceTask):
             return super().evaluate(feed(batches, 1, steps), **rest)
 
     def _fit_anew(
-        self, begun: Beginning, history: Any, report: RunReport, verbose: Any, **told: Any
+        self, begun: Beginning, history: Any, report: RunReport, best: int | None, **told: Any
     ) -> None:
-        """Trains on all rows for as many epochs as were best on those held out before."""
+        """Trains on all rows, for as many epochs as were best on those held out, if that counts."""
         begun.restore()
-        epochs = best_epoch(history.history["val_loss"])
-        if verbose:
-            print(f"Training anew on all rows, {epochs} epochs, which were best on those held out:")
-        self.fit(epochs=epochs, validation_split=0.0, verbose=verbose, **told)
+        if told["verbose"]:
+            why = "which were best on" if best else "since few say little of how many are best:"
+            print(f"Training anew on all rows, {told['epochs']} epochs, {why} those held out:")
+        self.fit(validation_split=0.0, **told)
         self.last_run.add(report)
         self.history = history
 
