@@ -21,8 +21,8 @@ class Recipe:
             ends; the weights of the best epoch are kept. 0 for never.
         refit: whether training then begins anew, on all rows and for as many epochs as were
             best, at a rate that falls to zero by then: the best epoch's is high still.
-        refit_whole: whether it takes all epochs instead: which of them few rows held out find
-            best is chance.
+        refit_whole: whether it takes all epochs instead where labels are learnt: which of them
+            few rows held out find best is chance. Numbers would be learnt by heart.
         learning_rate: the highest; None for one that suits the size of the encoder.
         embedding_rate: how many times that rate tables of embeddings are trained with.
         bigram_rate: the same of the table of pairs of tokens.

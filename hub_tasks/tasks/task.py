@@ -123,7 +123,8 @@ class Task(RowStepModel, InferenceTask):
         if begun is not None:
             told = dict(batch_size=batch_size or recipe.batch_size, verbose=verbose)
             told |= dict(shuffle=shuffle, class_weight=class_weight, sample_weight=sample_weight)
-            best = None if recipe.refit_whole else best_epoch(history.history["val_loss"])
+            whole = recipe.refit_whole and self.label_space.has_labels
+            best = None if whole else best_epoch(history.history["val_loss"])
             self._fit_anew(begun, history, report, best, epochs=best or epochs, x=x, y=y, **told)
         return history
 
