@@ -29,7 +29,7 @@ bench: .venv/ready
 	.venv/bin/python $(PIP) --editable '.[bench]'
 	.venv/bin/python tools/benchmark.py --data $(HUB_TASKS_DATA)
 	.venv/bin/python -m tools.benchmark_encoders --data $(HUB_TASKS_DATA) \
-		--word-vectors static_minilm_en --write
+		--few 300 --word-vectors static_minilm_en --write
 
 # Reads presets changed at random; what it finds is kept in tests/trust/corpus.
 SECONDS ?= 600

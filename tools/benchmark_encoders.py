@@ -4,7 +4,8 @@
 
 `--part accuracy`: every encoder, set and seed is one fresh process that trains with the
 defaults alone and is evaluated on the set's test part (SST-2: validation); TF-IDF with
-logistic regression in the same way. `--teacher PRESET`, a classifier of SST-2's labels, adds
+logistic regression in the same way. `--few 300` adds runs on so many rows, drawn at random, the
+same for all. `--teacher PRESET`, a classifier of SST-2's labels, adds
 encoders that it has taught (`benchmark_student.py`).
 `--part speed`: training beside plain Keras models of the same shape, taking turns, and
 prediction of averaged embeddings, strings in, labels out.
@@ -33,7 +34,7 @@ TFIDF = "tf-idf"
 STRENGTHS = (1.0, 10.0)  # C of the logistic regression
 SPEED_SET = "trec6"
 BACKEND = "jax"  # by default: it trains fastest
-KEY = ("task", "contender", "backend", "encoder", "set", "seed", "word_vectors", "C")
+KEY = ("task", "contender", "backend", "encoder", "set", "rows", "seed", "word_vectors", "C")
 Job = dict[str, Any]
 
 
@@ -45,15 +46,17 @@ def accuracy_job(args: argparse.Namespace, **told: Any) -> Job:
 
 def accuracy_jobs(args: argparse.Namespace) -> Iterator[Job]:
     """The baselines first, then a seed after the other."""
+    drawn = [{"set": name, "rows": rows} for rows in (None, *args.few) for name in args.sets]
     if TFIDF in args.encoders:
-        for name in args.sets:
+        for data in drawn:
             for strength in STRENGTHS:
-                yield accuracy_job(args, contender="TF-IDF", backend="", set=name, C=strength)
+                yield accuracy_job(args, contender="TF-IDF", backend="", C=strength, **data)
     for seed in args.seeds:
-        for name in args.sets:
-            for start in [None] if name in CHARACTERS else dict.fromkeys([None, args.word_vectors]):
+        for data in drawn:
+            plain = data["rows"] or data["set"] in CHARACTERS
+            for start in [None] if plain else dict.fromkeys([None, args.word_vectors]):
                 for encoder in args.encoders:
-                    told = {"set": name, "encoder": encoder, "seed": seed, "word_vectors": start}
+                    told = {**data, "encoder": encoder, "seed": seed, "word_vectors": start}
                     if encoder != TFIDF:
                         yield accuracy_job(args, contender="encoder", backend=args.backend, **told)
 
@@ -155,6 +158,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--part", choices=("accuracy", "speed", "all"), default="all")
     parser.add_argument("--sets", type=names, default=list(SETS), help="with commas between")
     parser.add_argument("--encoders", type=names, default=[TFIDF, *ENCODERS])
+    parser.add_argument("--few", type=int, nargs="*", default=[], help="rows of further runs")
     parser.add_argument("--seeds", type=lambda text: [*map(int, names(text))], default=[0, 1, 2])
     parser.add_argument("--word-vectors", help="runs that start from this preset besides")
     parser.add_argument("--teacher", help="preset that teaches encoders SST-2")

@@ -31,6 +31,14 @@ Written by `python -m tools.benchmark_encoders --data DIR --write` from runs of 
 
 ![Accuracy](benchmarks_encoders.png)
 """
+
+
+def title(name: str) -> str:
+    """What people call a set; what follows its name stays."""
+    known = name.partition(" ")[0]
+    return TITLES.get(known, known) + name.removeprefix(known)
+
+
 GOALS = ["### Goals", "", "| what | goal | measured | reached |", "|---|---|---|---|"]
 
 
@@ -39,7 +47,7 @@ class Summary:
 
     def __init__(self, lines: Lines):
         first = lines[0]
-        self.lines, self.set, self.start = lines, first["set"], first["word_vectors"]
+        self.lines, self.start = lines, first["word_vectors"]
         self.encoder = first["encoder"] or f"TF-IDF, C={first['C']:g}"
         self.is_baseline = first["encoder"] is None
         if first["backend"] not in ("", BACKEND):
@@ -89,16 +97,16 @@ COLUMNS = (
 
 
 def summaries(lines: Lines) -> dict[str, list[Summary]]:
-    """Set -> encoders and baselines, the best first."""
+    """Set, or some rows of it -> encoders and baselines, the best first."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for line in lines:
         if line["task"] == "accuracy":
-            names = ("set", "contender", "encoder", "word_vectors", "C", "backend")
-            groups.setdefault(tuple(line[name] for name in names), []).append(line)
+            names = ("contender", "encoder", "word_vectors", "C", "backend")
+            name = line["set"] + (f" ({line['rows']} rows)" if line.get("rows") else "")
+            groups.setdefault((name, *(line[key] for key in names)), []).append(line)
     found: dict[str, list[Summary]] = {}
-    for group in groups.values():
-        summary = Summary(group)
-        found.setdefault(summary.set, []).append(summary)
+    for (name, *_), group in groups.items():
+        found.setdefault(name, []).append(Summary(group))
     order = [*TITLES, *(name for name in found if name not in TITLES)]
     return {name: sorted(found[name], key=lambda s: -s.accuracy) for name in order if name in found}
 
@@ -127,7 +135,7 @@ def percent(value: float) -> str:
 
 def goals_of_set(name: str, found: Sequence[Summary]) -> list[str]:
     """Goals of accuracy; of vectors that start an encoder off, only SST-2's may use any."""
-    title = TITLES.get(name, name)
+    called = title(name)
     encoders = [s for s in found if not s.is_baseline]
     plain = [s for s in encoders if not s.start and not s.is_student]
     tfidf = max((s.accuracy for s in found if s.is_baseline), default=None)
@@ -141,26 +149,26 @@ def goals_of_set(name: str, found: Sequence[Summary]) -> list[str]:
     if name == "thucnews_titles" and tfidf is not None:
         bests[name], leasts[name] = tfidf + 0.02, tfidf
     if name in bests:
-        what = f"{title}: the best ({best.name})"
+        what = f"{called}: the best ({best.name})"
         rows.append(goal(what, "at least", bests[name], best.accuracy, percent))
     if name in leasts:
-        what = f"{title}: every encoder, the last ({worst.name})"
+        what = f"{called}: every encoder, the last ({worst.name})"
         rows.append(goal(what, "at least", leasts[name], worst.accuracy, percent))
     averages = [s for s in encoders if s.encoder.startswith("average_embedding")]
     if name == "sst2" and averages:
-        rows += average_goals(title, max(averages, key=lambda s: s.accuracy))
+        rows += average_goals(called, max(averages, key=lambda s: s.accuracy))
     points = 100 * (max(s.accuracy for s in plain) - worst.accuracy)
-    what = f"{title}: from the best to the last ({worst.name})"
+    what = f"{called}: from the best to the last ({worst.name})"
     return [*rows, goal(what, "at most", 6.0, points, lambda value: f"{value:.1f} points")]
 
 
-def average_goals(title: str, s: Summary) -> list[str]:
+def average_goals(called: str, s: Summary) -> list[str]:
     """Accuracy, size and time of one and the same run."""
     size = s.mean("int8_bytes") / 1000
     return [
-        goal(f"{title}: {s.name}", "at least", 0.84, s.accuracy, percent),
-        goal(f"{title}: {s.name}, saved as int8", "at most", 776, size, lambda v: f"{v:,.0f} KB"),
-        goal(f"{title}: {s.name}, training", "at most", 78, s.seconds, lambda v: f"{v:.0f} s"),
+        goal(f"{called}: {s.name}", "at least", 0.84, s.accuracy, percent),
+        goal(f"{called}: {s.name}, saved as int8", "at most", 776, size, lambda v: f"{v:,.0f} KB"),
+        goal(f"{called}: {s.name}, training", "at most", 78, s.seconds, lambda v: f"{v:.0f} s"),
     ]
 
 
@@ -226,7 +234,7 @@ def section(lines: Lines) -> str:
         text += goals_of_set(name, entries)
     text += speed_goals
     for name, entries in found.items():
-        text += ["", f"### Accuracy, {TITLES.get(name, name)}", ""]
+        text += ["", f"### Accuracy, {title(name)}", ""]
         text += ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
         text += [summary.row() for summary in entries]
         text += taught([summary for summary in entries if summary.is_student])
@@ -246,7 +254,7 @@ def draw(found: dict[str, list[Summary]], path: pathlib.Path) -> None:
         axis.remove()
     for axis, (name, entries) in zip(axes.flat, found.items(), strict=False):
         draw_set(axis, entries)
-        axis.set_title(f"{TITLES.get(name, name)}: accuracy, % (dashed: TF-IDF)", fontsize="medium")
+        axis.set_title(f"{title(name)}: accuracy, % (dashed: TF-IDF)", fontsize="medium")
     figure.tight_layout()
     figure.savefig(path, dpi=80)
 

@@ -49,10 +49,14 @@ def saved_bytes(clf: hub_tasks.TextClassifier, weights_format: str) -> int:
 
 
 def parts(job: dict[str, Any]) -> tuple[list[str], list[str], list[str], list[str]]:
-    """Texts and labels for training, then for the test."""
+    """Texts and labels for training, all or some rows, then for the test."""
     directory = pathlib.Path(job["data"]) / job["set"]
     tested_on = TESTED_ON.get(job["set"], "test.tsv")
-    return (*read(directory / "train.tsv"), *read(directory / tested_on))
+    trained_on = read(directory / "train.tsv")
+    if rows := job.get("rows"):
+        drawn = np.random.default_rng(0).permutation(len(trained_on[0]))[:rows]
+        trained_on = tuple([column[i] for i in drawn] for column in trained_on)
+    return (*trained_on, *read(directory / tested_on))
 
 
 def from_labels(job: dict[str, Any], texts: list[str], labels: list[str]) -> tuple[Any, Any, Any]:

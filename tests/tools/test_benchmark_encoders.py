@@ -8,6 +8,7 @@ import pytest
 import hub_tasks
 from hub_tasks.families import ENCODERS
 from tools import benchmark_encoders as benchmark
+from tools import benchmark_encoders_workers as workers
 from tools.benchmark import Worker
 from tools.benchmark_encoders_report import section
 from tools.benchmark_plain_encoders import PLAIN, plain_model
@@ -43,6 +44,26 @@ def test_a_run_is_written_once(data, capsys):
     assert benchmark.main(given.split()) == 0
     assert "1 of 1 runs" in capsys.readouterr().out
     assert len(benchmark.read_results(results)) == 1
+
+
+def test_some_rows_are_drawn_for_further_runs(data):
+    results = data / "results.jsonl"
+    given = f"--data {data} --part accuracy --sets tiny --encoders average_embedding --seeds 3"
+    assert benchmark.main([*given.split(), "--few", "15", "--results", str(results)]) == 0
+    lines = benchmark.read_results(results)
+    assert [line["rows"] for line in lines] == [None, 15]
+    text = section(lines)
+    assert "### Accuracy, tiny (15 rows)" in text
+    assert "| tiny (15 rows): from the best to the last (average_embedding) |" in text
+
+
+def test_the_rows_drawn_are_the_same_for_all(data):
+    job = {"data": str(data), "set": "tiny"}
+    texts, labels, *test = workers.parts({**job, "rows": 15})
+    assert len(texts) == 15
+    assert {*zip(texts, labels, strict=True)} <= {*zip(TEXTS, LABELS, strict=True)}
+    assert (texts, labels, *test) == workers.parts({**job, "rows": 15})
+    assert test == [*workers.parts(job)[2:]] == [TEXTS, LABELS]
 
 
 def test_a_student_is_taught_with_what_the_teacher_said_once(data):
