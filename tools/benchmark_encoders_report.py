@@ -254,7 +254,7 @@ def draw(found: dict[str, list[Summary]], path: pathlib.Path) -> None:
         axis.remove()
     for axis, (name, entries) in zip(axes.flat, found.items(), strict=False):
         draw_set(axis, entries)
-        axis.set_title(f"{title(name)}: accuracy, % (dashed: TF-IDF)", fontsize="medium")
+        axis.set_title(f"{title(name)}\naccuracy, % (dashed: TF-IDF)", fontsize="medium")
     figure.tight_layout()
     figure.savefig(path, dpi=80)
 
