@@ -66,11 +66,12 @@ class Task(RowStepModel, InferenceTask):
                 `(texts, labels)`.
             y: label names or ids; lists of them, or an indicator matrix, for several per
                 text; numbers for regression.
-            batch_size: rows of a step; by default 32, and for an encoder from scratch 16 to
+            batch_size: rows of a step; by default 32, and for an encoder from scratch 8 to
                 128, the more rows the more.
             epochs: passes over the data; by default 1. An encoder from scratch is trained for
                 at most 10 to 60, the fewer rows the more, until it gets no better on the rows
-                held out, and then anew on all of them for as many epochs as were best.
+                held out, and then anew on all of them for as many epochs as were best, where
+                they are fewer than 1,000 for all.
             callbacks: as in Keras. With `validation_split`, `validation_data` or callbacks nothing
                 is trained anew: the best epoch's weights are kept, so that what was seen is what
                 is left. `ClassificationReport`, `TensorBoard` and other loggers of Keras's are no
@@ -121,11 +122,9 @@ class Task(RowStepModel, InferenceTask):
         with _reading(*read), self._reporting(report, watch), sparse_gradients(self):
             history = super().fit(**data, verbose=verbose, callbacks=callbacks)
         if begun is not None:
-            told = dict(batch_size=batch_size or recipe.batch_size, verbose=verbose)
+            told = dict(batch_size=batch_size or recipe.batch_size, verbose=verbose, x=x, y=y)
             told |= dict(shuffle=shuffle, class_weight=class_weight, sample_weight=sample_weight)
-            whole = recipe.refit_whole and self.label_space.has_labels
-            best = None if whole else best_epoch(history.history["val_loss"])
-            self._fit_anew(begun, history, report, best, epochs=best or epochs, x=x, y=y, **told)
+            self._fit_anew(begun, history, report, epochs if recipe.refit_whole else 0, **told)
         return history
 
     def evaluate(
@@ -160,20 +159,22 @@ class Task(RowStepModel, InferenceTask):
             return super().evaluate(feed(batches, 1, steps), **rest)
 
     def _fit_anew(
-        self, begun: Beginning, history: Any, report: RunReport, best: int | None, **told: Any
+        self, begun: Beginning, history: Any, report: RunReport, whole: int, **told: Any
     ) -> None:
-        """Trains on all rows, for as many epochs as were best on those held out, if that counts."""
+        """Trains on all rows, for as many epochs as were best on those held out, or for `whole`."""
         begun.restore()
+        epochs = whole or best_epoch(history.history["val_loss"])
         if told["verbose"]:
-            why = "which were best on" if best else "since few say little of how many are best:"
-            print(f"Training anew on all rows, {told['epochs']} epochs, {why} those held out:")
-        self.fit(validation_split=0.0, **told)
+            why = "since few held out say little" if whole else "which were best on those held out"
+            print(f"Training anew on all rows, {epochs} epochs, {why}:")
+        self.fit(epochs=epochs, validation_split=0.0, **told)
         self.last_run.add(report)
         self.history = history
 
     def _recipe_for(self, train: Rows | Source) -> Recipe:
         if isinstance(train, Rows):
-            return self.recipe.for_rows(len(train))
+            recipe = self.recipe.for_rows(len(train))
+            return recipe if self.label_space.has_labels else replace(recipe, refit_whole=False)
         return self.recipe if train.restartable else replace(self.recipe, epochs=1)
 
     def _validation(self, held_out: Rows | Source, batches: Any, batch_size: int) -> Any:
