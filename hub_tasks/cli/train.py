@@ -70,7 +70,7 @@ def _add_labels_and_training(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="N",
         help=f"passes over the data (default: {_FINE_TUNING_EPOCHS} for a preset; for an encoder "
-        "at most 30, until it gets no better, and the best one counts)",
+        "at most 10 to 60, until it gets no better, and then anew on all rows)",
     )
     parser.add_argument(
         "--class-weight", choices=["balanced"], help="let rare classes weigh as much as others"
@@ -114,9 +114,14 @@ def run(arguments: argparse.Namespace) -> int:
         train, held = _hold_out(examples, space, arguments.validation_split)
     clf = _build(arguments, examples, space, settings)
     _announce(arguments, train, held, space)
-    seconds = _fit(clf, train, held, arguments)
+    anew = clf.recipe.refit and bool(held)
+    anew = anew and arguments.validation is arguments.validation_split is None
+    began = time.perf_counter()
+    fixed = {"validation_data": (held.x, held.labels) if held else None, "validation_split": 0.0}
+    found = _fit(clf, examples, {}, arguments) if anew else _fit(clf, train, fixed, arguments)
+    seconds = time.perf_counter() - began
     clf.save_to_preset(arguments.into, arguments.weights_format)
-    _report(clf, held, seconds, arguments)
+    _report(found, len(held or ()), anew, seconds, arguments)
     return 0
 
 
@@ -222,34 +227,37 @@ def _announce(arguments: argparse.Namespace, train: Any, held: Any, space: Any) 
     print(f"{parts}; {what}", flush=True)
 
 
-def _fit(clf: Any, train: Any, held: Any, arguments: argparse.Namespace) -> float:
-    """Trains; returns how many seconds it took."""
+def _fit(
+    clf: Any, rows: Any, held_out: dict[str, Any], arguments: argparse.Namespace
+) -> dict[str, float]:
+    """Trains; returns the metrics of the best epoch on the rows held out, if there were any."""
+    from hub_tasks.tasks.refitting import best_epoch
+
     epochs = arguments.epochs
     if epochs is None and arguments.preset and clf.recipe.epochs == 1:
         epochs = _FINE_TUNING_EPOCHS
-    began = time.perf_counter()
-    clf.fit(
-        train.x,
-        train.labels,
-        batch_size=arguments.batch_size,
-        epochs=epochs,
-        verbose=1 if sys.stdout.isatty() else 2,
-        validation_data=(held.x, held.labels) if held else None,
-        validation_split=0.0,
-        class_weight=arguments.class_weight,
-    )
-    return time.perf_counter() - began
+    verbose = 1 if sys.stdout.isatty() else 2
+    told = {"batch_size": arguments.batch_size, "class_weight": arguments.class_weight}
+    told |= {"epochs": epochs, "verbose": verbose, **held_out}
+    history = clf.fit(rows.x, rows.labels, **told).history
+    if data := held_out.get("validation_data"):
+        return clf.evaluate(*data, verbose=0, return_dict=True)
+    measured = {k[4:]: values for k, values in history.items() if k.startswith("val_")}
+    best = best_epoch(measured.get("loss", [0.0])) - 1
+    return {name: values[best] for name, values in measured.items()}
 
 
-def _report(clf: Any, held: Any, seconds: float, arguments: argparse.Namespace) -> None:
+def _report(
+    found: dict[str, float], held: int, anew: bool, seconds: float, arguments: argparse.Namespace
+) -> None:
     target = Path(arguments.into)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file()) / 2**20
     print(f"saved       {printable(str(target))}, {size:.1f} MiB, trained in {seconds:.0f} s")
-    if held:
-        found = clf.evaluate(held.x, held.labels, verbose=0, return_dict=True)
+    if found:
         metrics = [name for name in found if name != "loss"]
         told = [f"{name} {found[name]:.4f}" for name in (*metrics, "loss")]
-        print(f"validation  {', '.join(told)}, {len(held):,} texts")
+        after = ", before it was trained on these too" if anew else ""
+        print(f"validation  {', '.join(told)}, {held:,} texts{after}")
     first = "import hub_tasks; "
     if arguments.define:
         first += f"import {', '.join(map(module_name, arguments.define))}; "

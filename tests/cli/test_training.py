@@ -69,6 +69,8 @@ def test_training_says_what_it_does_and_how_to_load_it(data, preset, tmp_path, c
     told = run(capsys, "train", data, "--into", target, *TINY, "--seed", 1, "--epochs", 12)
     assert "36 texts to train on, 4 to validate on; 2 labels: bad, good" in told
     assert "validation  accuracy 1.0000, loss " in told
+    assert "Training anew on all rows, 12 epochs" in told
+    assert ", 4 texts, before it was trained on these too" in told
     [line] = [line for line in told.splitlines() if line.startswith("load it")]
     names: dict = {}
     exec(line.removeprefix("load it").strip(), names)
@@ -76,6 +78,18 @@ def test_training_says_what_it_does_and_how_to_load_it(data, preset, tmp_path, c
     assert names["clf"].backbone.config["embedding_dim"] == 8
     # The same seed gives the same run; other seeds differ by some 5e-3.
     np.testing.assert_allclose(outputs(target), outputs(preset), atol=1e-4)
+
+
+@pytest.mark.parametrize("how", ["share", "file", "none"])
+def test_what_is_said_to_be_held_out_is_never_trained_on(how, data, tmp_path, capsys):
+    given = {"share": ["--validation-split", 0.1], "file": ["--validation", data]}
+    told = run(capsys, "train", data, "--into", tmp_path / "p", *TINY, "--epochs", 1,
+               *given.get(how, ["--validation-split", 0]))  # fmt: skip
+    texts = {"share": 36, "file": 40, "none": 40}[how]
+    assert f"{texts} texts to train on" in told
+    assert "anew" not in told
+    assert "trained on these too" not in told
+    assert ("validation  accuracy" in told) == (how != "none")
 
 
 def test_several_labels_in_jsonl(tmp_path, capsys):
