@@ -114,8 +114,8 @@ def run(arguments: argparse.Namespace) -> int:
         train, held = _hold_out(examples, space, arguments.validation_split)
     clf = _build(arguments, examples, space, settings)
     _announce(arguments, train, held, space)
-    anew = clf.recipe.refit and bool(held)
-    anew = anew and arguments.validation is arguments.validation_split is None
+    chosen = arguments.validation is not None or arguments.validation_split is not None
+    anew = bool(held) and not chosen and clf.recipe.refit
     began = time.perf_counter()
     fixed = {"validation_data": (held.x, held.labels) if held else None, "validation_split": 0.0}
     found = _fit(clf, examples, {}, arguments) if anew else _fit(clf, train, fixed, arguments)
