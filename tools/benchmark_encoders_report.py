@@ -31,15 +31,13 @@ Written by `python -m tools.benchmark_encoders --data DIR --write` from runs of 
 
 ![Accuracy](benchmarks_encoders.png)
 """
+GOALS = ["### Goals", "", "| what | goal | measured | reached |", "|---|---|---|---|"]
 
 
 def title(name: str) -> str:
     """What people call a set; what follows its name stays."""
     known = name.partition(" ")[0]
     return TITLES.get(known, known) + name.removeprefix(known)
-
-
-GOALS = ["### Goals", "", "| what | goal | measured | reached |", "|---|---|---|---|"]
 
 
 class Summary:

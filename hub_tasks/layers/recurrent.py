@@ -65,7 +65,7 @@ class Bidirectional(keras.layers.Layer):
         self.backward_layer.build(input_shape)
 
     def call(self, x, mask=None):
-        if mask is None:  # Keras would take a kernel on a GPU that does not read backwards alone
+        if mask is None:  # else Keras's cuDNN on JAX turns round what it has read backwards
             mask = ops.ones(ops.shape(x)[:2], "bool")
         if not _fits_torch(x, mask):
             ahead, back = (

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -78,6 +79,16 @@ def test_training_says_what_it_does_and_how_to_load_it(data, preset, tmp_path, c
     assert names["clf"].backbone.config["embedding_dim"] == 8
     # The same seed gives the same run; other seeds differ by some 5e-3.
     np.testing.assert_allclose(outputs(target), outputs(preset), atol=1e-4)
+
+
+def test_the_best_epoch_is_reported(tmp_path, capsys):
+    rows = [(f"w{i}", label) for i, label in enumerate(["good", "bad", "bad", "good", "bad"] * 8)]
+    path = write_tsv(tmp_path / "a.tsv", ("text", "label"), rows)  # of which nothing is learnt
+    told = run(capsys, "train", path, "--into", tmp_path / "p", *TINY, "--seed", 1, "--epochs", 40)
+    losses = [float(text) for text in re.findall(r"val_loss: ([\d.]+)", told)]
+    assert min(losses) < losses[-1]
+    [reported] = re.findall(r"validation  .* loss ([\d.]+), ", told)
+    assert float(reported) == pytest.approx(min(losses), abs=1e-4)
 
 
 @pytest.mark.parametrize("how", ["share", "file", "none"])

@@ -1,0 +1,23 @@
+"""What each backbone computes is computed where its weights are."""
+
+import keras
+import pytest
+
+from hub_tasks.backbones import BACKBONES
+from hub_tasks.families import FAMILIES
+from tests.checks.tiny import ENCODERS_OF_OURS, tiny_encoder
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="a device without memory")
+@pytest.mark.parametrize("name", [*FAMILIES, *ENCODERS_OF_OURS])
+def test_nothing_of_the_processor_takes_part_on_another_device(name):
+    import torch
+
+    with keras.device("meta"):
+        backbone = (
+            BACKBONES[name](**FAMILIES[name].tiny) if name in FAMILIES else tiny_encoder(name)
+        )
+        inputs = {key: torch.ones((2, 8), dtype=torch.int32) for key in backbone.input}
+        outputs = backbone(inputs)
+    assert {value.device.type for value in outputs.values()} == {"meta"}
+    assert outputs["pooled_output"].shape[0] == 2
