@@ -23,7 +23,7 @@ import keras
 keras.utils.set_random_seed(5)
 models = {"transformer": tiny_classifier(), "bilstm": from_scratch("bilstm", TEXTS, LABELS)}
 for kind, clf in models.items():
-    for variable in clf.weights:
+    for variable in clf.trainable_weights:
         variable.assign(variable + np.random.normal(0, 0.5, variable.shape))
     directory = sys.argv[1] + "/" + kind
     clf.save_to_preset(directory + "/preset")

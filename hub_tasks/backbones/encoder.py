@@ -14,20 +14,14 @@ from keras import ops
 from hub_tasks.backbones.backbone import BACKBONES, Backbone, defined_before
 from hub_tasks.backbones.hyper_parameters import complete, field_of, hyper_parameters
 from hub_tasks.backbones.recipe import FROM_SCRATCH
+from hub_tasks.backbones.token_vectors import token_vectors
 from hub_tasks.errors import DataError, HubTasksError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, encoder_family
-from hub_tasks.layers import (
-    Frozen,
-    HashedBigrams,
-    VectorTable,
-    bag_fits,
-    bag_of_tokens,
-    bag_of_vectors,
-    random_weights,
-)
+from hub_tasks.layers import bag_fits, bag_of_parts, bag_of_tokens, bag_of_vectors
 from hub_tasks.presets import PresetData
 
 _OF_EMBEDDING = ("vocabulary_size", "max_sequence_length")
+_OF_VOCABULARY = "word_parts/rows"
 _COUNTER = re.compile(r"_\d+$")
 
 
@@ -51,6 +45,8 @@ class EncoderBackbone(Backbone):
         bigram_buckets: rows of a second table, of a token and the next one by their hash, which
             are added to the token's vector; 0 for none. An encoder that stands beside the bag
             of vectors does not see them, the bag does: of rare pairs it learns texts by heart.
+        part_buckets: rows of a third table, of the beginnings and endings of words by their
+            hash, whose bag stands beside all else; 0 for none. See `read_vocabulary`.
         word_dropout: share of the tokens whose vectors are zeros in training.
         embedding_dropout: share of the entries of vectors that are zeros in training, the same
             ones throughout a text.
@@ -79,7 +75,7 @@ class EncoderBackbone(Backbone):
     """
 
     recipe = FROM_SCRATCH
-    preprocessor: Any = None  # that of an encoder which is saved with its tokenizer
+    text: PresetData | None = None  # tokenizer and preprocessor that are saved with an encoder
     text_defaults: ClassVar[Mapping[str, Any]] = {
         "unit": "auto",
         "lowercase": True,
@@ -90,6 +86,7 @@ class EncoderBackbone(Backbone):
     beside_bag: ClassVar[bool] = False  # whether `bag_of_vectors` stands beside what it computes
     branch_dropout: ClassVar[float] = 0.3  # share of the texts that train the bag beside it alone
     most_bigrams: ClassVar[int] = 50_000  # rows that `from_scratch` gives to pairs by itself
+    most_parts: ClassVar[int] = 50_000  # to parts of words, where there is a bag
 
     def __init_subclass__(cls, encoder: str = "", title: str = "", **kwargs: Any):
         """Registers the class.
@@ -135,7 +132,7 @@ class EncoderBackbone(Backbone):
                 key: keras.Input((None,), dtype="int32", name=key)
                 for key in self.family.encoder.inputs
             }
-            x, pairs, table = _embed(inputs, embedding, config)
+            x, pairs, parts, table = token_vectors(inputs, embedding, config)
             table.trainable = config["trainable_embedding"]
             mask = ops.cast(inputs["padding_mask"], "bool")
             bag = x if pairs is None else x + pairs
@@ -144,6 +141,8 @@ class EncoderBackbone(Backbone):
                 # Left out of some texts as a whole, so that the bag learns to do without it.
                 pooled = keras.layers.Dropout(self.branch_dropout, noise_shape=(None, 1))(pooled)
                 pooled = ops.concatenate([pooled, bag_of_vectors(bag, mask)], axis=-1)
+            if parts is not None:
+                pooled = ops.concatenate([pooled, bag_of_vectors(parts, mask)], axis=-1)
             outputs = {"pooled_output": pooled}
         super().__init__(inputs, outputs, name=name, trainable=trainable)
         self.dtype_policy = policy
@@ -168,20 +167,44 @@ class EncoderBackbone(Backbone):
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """As in Keras; a bag of vectors is computed without holding all of them."""
         pairs = self.get_layer("bigrams") if self.config["bigram_buckets"] else None
-        if training or not self.bag_alone or not bag_fits(self.embedding, pairs):
+        parts = self.get_layer("word_parts") if self.config["part_buckets"] else None
+        if training or not self.bag_alone or not bag_fits(self.embedding, pairs, parts):
             return super().call(inputs, training=training, mask=mask)
-        tokens = inputs["token_ids"], inputs["padding_mask"]
-        bag = bag_of_tokens(*tokens, self.embedding, pairs, self.config["largest"])
+        token_ids, mask = inputs["token_ids"], inputs["padding_mask"]
+        known = token_ids if parts is None else parts.known(token_ids)
+        bag = bag_of_tokens(known, mask, self.embedding, pairs, self.config["largest"])
         if self.config.get("hidden"):
             bag = self.get_layer("hidden")(bag)
+        if parts is not None:
+            bag = ops.concatenate([bag, bag_of_parts(token_ids, mask, parts)], axis=-1)
         return {"pooled_output": bag}
+
+    def read_vocabulary(self, text: PresetData) -> None:
+        """Learns the beginnings and endings of words, where they count.
+
+        Args:
+            text: the tokenizer and the preprocessor, which are saved with the encoder from then on.
+
+        Raises:
+            DataError: the vocabulary is of another size.
+        """
+        if not self.config["part_buckets"] or text.tokenizer is None:
+            return
+        ids, size = text.tokenizer.ids, self.config["vocabulary_size"]
+        if ids != size:
+            raise DataError(
+                f"An encoder with `part_buckets` needs a tokenizer of {size} ids, as its "
+                f"`vocabulary_size` says. {received(ids=ids)}"
+            )
+        special = list(self.family.special_tokens.values())
+        self.get_layer("word_parts").read(text.tokenizer.vocabulary, without=special)
+        self.text = text
 
     def to_data(self, weights: Mapping[str, np.ndarray] | None = None) -> PresetData:
         data = super().to_data(weights)
-        if self.preprocessor is None:
+        if self.text is None:
             return data
-        parts = self.preprocessor.to_data()
-        return replace(data, tokenizer=parts.tokenizer, preprocessor=parts.preprocessor)
+        return replace(data, tokenizer=self.text.tokenizer, preprocessor=self.text.preprocessor)
 
     def _encoded(self, x: Any, mask: Any, hyper_parameters: Mapping[str, Any]) -> Any:
         try:
@@ -197,17 +220,24 @@ class EncoderBackbone(Backbone):
     def from_data(cls, data: PresetData, *arguments: Any, **options: Any) -> Backbone:
         """As `Backbone.from_data`; values that no layer takes are an error of the preset."""
         try:
-            return super().from_data(data, *arguments, **options)
+            backbone: EncoderBackbone = super().from_data(data, *arguments, **options)
+            backbone.read_vocabulary(data)
         except DataError as error:
             source = data.source and data.source.handle
             raise PresetFormatError(f"config.json of preset {source}: {error}") from None
+        return backbone
 
     def named_weights(self) -> dict[str, Any]:
-        """Variables by their paths, with Keras's counters begun anew for each model."""
+        """Variables by their paths, with Keras's counters begun anew for each model.
+
+        Without the rows of words' parts, which the vocabulary says.
+        """
         names: dict[tuple[str, str], str] = {}
         seen: Counter[tuple[str, str]] = Counter()
         found = {}
         for variable in self.weights:
+            if variable.path.endswith(_OF_VOCABULARY):
+                continue
             path = ""
             for segment in variable.path.split("/"):
                 if (path, segment) not in names:
@@ -221,36 +251,6 @@ class EncoderBackbone(Backbone):
                 same += 1  # a layer of the embedding's may have the name of one of `encode`
             found[name] = variable
         return found
-
-
-def _embed(
-    inputs: Mapping[str, Any], embedding: Backbone | None, config: Mapping[str, Any]
-) -> tuple[Any, Any, keras.layers.Layer]:
-    """The tokens' vectors, zeros at padding; those of pairs, if any; the layer of the first."""
-    token_ids, mask = inputs["token_ids"], inputs["padding_mask"]
-    if embedding is None:
-        table = VectorTable(
-            config["vocabulary_size"],
-            config["embedding_dim"],
-            embeddings_initializer=random_weights("uniform"),
-            name="embedding",
-        )
-        x = table(token_ids)
-    else:
-        table = embedding
-        zeros = ops.zeros_like(token_ids)
-        known = {"token_ids": token_ids, "padding_mask": mask}
-        states = table if config["trainable_embedding"] else Frozen(table)
-        x = states({key: known.get(key, zeros) for key in table.input})["sequence_output"]
-    whole = keras.layers.Dropout(config["word_dropout"], noise_shape=(None, None, 1))
-    x = keras.layers.SpatialDropout1D(config["embedding_dropout"])(whole(x))
-    x *= ops.cast(mask[:, :, None], x.dtype)
-    if not config["bigram_buckets"]:
-        return x, None, table
-    pairs = HashedBigrams(config["bigram_buckets"], x.shape[-1], name="bigrams")(
-        token_ids, padding_mask=mask
-    )
-    return x, keras.layers.SpatialDropout1D(config["embedding_dropout"])(pairs), table
 
 
 @contextmanager

@@ -61,8 +61,8 @@ def encoder_defaults(name: str) -> dict[str, Any]:
     fields = {field.name: field.default for field in ENCODERS[name].config}
     given = ("vocabulary_size", "embedding")
     own = {name: value for name, value in fields.items() if name not in given}
-    # By the texts: as many rows as their pairs of tokens want.
-    return {**BACKBONES[name].text_defaults, **own, "bigram_buckets": None}
+    # By the texts: as many rows as their pairs of tokens and the parts of their words want.
+    return {**BACKBONES[name].text_defaults, **own, "bigram_buckets": None, "part_buckets": None}
 
 
 def complete(cls: type[Backbone], config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Keras layers of which the backbones are made."""
 
 from hub_tasks.layers.attention import SelfAttention
-from hub_tasks.layers.bag import bag_fits, bag_of_tokens
+from hub_tasks.layers.bag import bag_fits, bag_of_parts, bag_of_tokens
 from hub_tasks.layers.bigrams import HashedBigrams
 from hub_tasks.layers.bottleneck import BottleneckLayer, ScaledDense
 from hub_tasks.layers.convolution import convolution
@@ -27,9 +27,11 @@ from hub_tasks.layers.relative_bias import RelativePositionBias
 from hub_tasks.layers.rotary import RotaryLayer
 from hub_tasks.layers.table import Lookups, VectorTable
 from hub_tasks.layers.transformer import TransformerLayer
+from hub_tasks.layers.word_parts import BEGINNINGS, WordParts, parts_of
 
 __all__ = [
     "ACTIVATIONS",
+    "BEGINNINGS",
     "BLOCKS",
     "RELATIONS",
     "AttentionPooling",
@@ -52,11 +54,14 @@ __all__ = [
     "TransformerLayer",
     "Trigrams",
     "VectorTable",
+    "WordParts",
     "bag_fits",
+    "bag_of_parts",
     "bag_of_tokens",
     "bag_of_vectors",
     "convolution",
     "normalization",
+    "parts_of",
     "pool",
     "random_weights",
     "to_be_loaded",

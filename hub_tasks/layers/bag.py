@@ -1,5 +1,6 @@
 """Token ids -> the bag of their vectors, on PyTorch and without training."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -7,17 +8,20 @@ from keras import ops
 
 from hub_tasks.layers.bigrams import HashedBigrams
 from hub_tasks.layers.table import VectorTable
+from hub_tasks.layers.word_parts import WordParts
 
 _AT_ONCE = 2**19  # numbers, which a processor keeps at hand
 
 
-def bag_fits(table: keras.layers.Layer, pairs: HashedBigrams | None) -> bool:
-    """Whether `bag_of_tokens` can compute with these: on a processor, without gradients."""
+def bag_fits(
+    table: keras.layers.Layer, pairs: HashedBigrams | None, parts: WordParts | None
+) -> bool:
+    """Whether bags can be computed with these: on a processor, without gradients."""
     if keras.backend.backend() != "torch":
         return False
     import torch
 
-    tables = [table] if pairs is None else [table, pairs.table]
+    tables = [table, *(layer.table for layer in (pairs, parts) if layer is not None)]
     return not torch.is_grad_enabled() and all(
         isinstance(table, VectorTable)
         and not table.lora_enabled
@@ -36,10 +40,6 @@ def bag_of_tokens(
 ) -> Any:
     """What `bag_of_vectors` gives for vectors of a table and of pairs.
 
-    A few texts at a time: the vectors of a whole batch take tens of megabytes, several times
-    over, and getting those from the system took three times as long as computing with them.
-    Where texts are sorted by length, the few are equally long, and there is no padding.
-
     Args:
         token_ids, padding_mask: `(batch, length)`; the padding comes last.
         table: the tokens' vectors.
@@ -49,23 +49,57 @@ def bag_of_tokens(
     Returns:
         `(batch, dim)`, or twice as wide with the largest values.
     """
-    import torch
+    from torch.nn.functional import embedding
 
     token_ids, padding_mask = map(ops.convert_to_tensor, (token_ids, padding_mask))
-    vectors = table.embeddings.value
-    columns = [padding_mask, padding_mask.sum(1), token_ids]
+    columns = [token_ids]
     if pairs is not None:
         columns += pairs.rows(token_ids, padding_mask)
-    texts = max(1, _AT_ONCE // (token_ids.shape[1] * vectors.shape[1]))
+
+    def vectors(ids: Any, *others: Any) -> Any:
+        x = embedding(ids, table.embeddings.value)
+        if others:
+            rows, inside = (column[:, :-1] for column in others)
+            of_pairs = embedding(rows, pairs.table.embeddings.value)
+            x[:, :-1].add_(of_pairs if inside.all() else of_pairs.mul_(inside[:, :, None]))
+        return x
+
+    return _bags(vectors, padding_mask, columns, table.output_dim, largest)
+
+
+def bag_of_parts(token_ids: Any, padding_mask: Any, parts: WordParts) -> Any:
+    """What `bag_of_vectors` gives for the parts of words, `(batch, 2 * dim)`."""
+    from torch.nn.functional import embedding_bag
+
+    token_ids, padding_mask = map(ops.convert_to_tensor, (token_ids, padding_mask))
+    table = parts.table.embeddings.value
+
+    def vectors(*rows: Any) -> Any:
+        flat = ops.reshape(ops.stack(rows, axis=-1), (-1, len(rows)))
+        summed = embedding_bag(flat, table, mode="sum", padding_idx=0)
+        return summed.mul_(parts.scale).reshape(*rows[0].shape, -1)
+
+    return _bags(vectors, padding_mask, parts.rows_of(token_ids), table.shape[1], largest=True)
+
+
+def _bags(
+    vectors: Callable[..., Any], padding_mask: Any, columns: Sequence[Any], dim: int, largest: bool
+) -> Any:
+    """Means and largest values of vectors, a few texts at a time.
+
+    The vectors of a whole batch take tens of megabytes, several times over, and getting those
+    from the system took three times as long as computing with them. Where texts are sorted by
+    length, the few are equally long, and there is no padding.
+    """
+    import torch
+
+    texts = max(1, _AT_ONCE // (padding_mask.shape[1] * dim))
+    columns = [padding_mask, padding_mask.sum(1), *columns]
     bags = []
-    for mask, lengths, ids, *others in zip(*(c.split(texts) for c in columns), strict=True):
+    for mask, lengths, *ids in zip(*(c.split(texts) for c in columns), strict=True):
         shortest, longest = int(lengths.min()), max(int(lengths.max()), 1)
         real = mask[:, :longest, None].float() if shortest < longest else None
-        x = torch.nn.functional.embedding(ids[:, :longest], vectors)
-        if others:
-            rows, inside = (column[:, : longest - 1] for column in others)
-            of_pairs = torch.nn.functional.embedding(rows, pairs.table.embeddings.value)
-            x[:, :-1].add_(of_pairs if real is None else of_pairs.mul_(inside[:, :, None]))
+        x = vectors(*(column[:, :longest] for column in ids))
         bag = [(x if real is None else x.mul_(real)).sum(1) / lengths[:, None]]
         if largest:
             bag.append((x if real is None else x.add_((1 - real) * -1e9)).amax(1))

@@ -237,4 +237,7 @@ def check_split(config: Mapping[str, Any], where: str, pointer: str) -> dict[str
         ),
         "character_ngrams": (shortest, longest),
         "buckets": check_integer(config["buckets"], where, f"{pointer}buckets", 0, _MAX_BUCKETS),
+        "unknown_beginnings": check_flag(
+            config.get("unknown_beginnings", False), where, f"{pointer}unknown_beginnings"
+        ),
     }

@@ -14,6 +14,11 @@ from hub_tasks.presets.schema import (
 )
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
 
+_BEGINNINGS = (
+    "A tokenizer with `unknown_beginnings` gives unknown words ids that only an encoder with "
+    "`part_buckets` knows."
+)
+
 
 def count_classes(num_classes: int | None, labels: Sequence[str] | None) -> int:
     """The number of outputs, from `num_classes`, `labels`, or both in agreement."""
@@ -76,6 +81,9 @@ def check_parts(backbone: Any, preprocessor: TextClassifierPreprocessor | None) 
             f"The tokenizer has {tokens} tokens, the backbone's embedding only "
             f"{limits['vocabulary_size']} rows."
         )
+    options = getattr(preprocessor.tokenizer, "options", {})
+    if options.get("unknown_beginnings") and not limits.get("part_buckets"):
+        raise DataError(f"{_BEGINNINGS} Received: part_buckets=0")
 
 
 def check_vocabulary(data: presets.PresetData, preset: Any) -> None:
@@ -88,3 +96,5 @@ def check_vocabulary(data: presets.PresetData, preset: Any) -> None:
             f"The vocabulary of the preset has {tokens} tokens, its embedding only {rows} rows. "
             f"{received(preset=preset)}"
         )
+    if data.tokenizer.options.get("unknown_beginnings") and not data.backbone.get("part_buckets"):
+        raise PresetFormatError(f"{_BEGINNINGS} {received(preset=preset, part_buckets=0)}")

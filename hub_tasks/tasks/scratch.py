@@ -9,7 +9,8 @@ from hub_tasks import presets
 from hub_tasks.backbones import BACKBONES, Backbone, EncoderBackbone, encoder_defaults
 from hub_tasks.data import Rows, infer_labels, open_data
 from hub_tasks.errors import DataError, PresetFormatError, received
-from hub_tasks.families import ENCODERS, FAMILIES
+from hub_tasks.families import ENCODERS, FAMILIES, Family
+from hub_tasks.layers import parts_of
 from hub_tasks.registry import close_matches
 from hub_tasks.tasks.distilling import DistillingTask
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
@@ -129,18 +130,14 @@ def _build(
     head = {key: settings[key] for key in _HEAD if key in settings and key not in own}
     config = {k: v for k, v in settings.items() if k in own and k not in made_by.text_defaults}
     if embedding is not None:
-        config["bigram_buckets"] = config["bigram_buckets"] or 0
+        config |= {key: config[key] or 0 for key in ("bigram_buckets", "part_buckets")}
         config["embedding"], tokenizer = _open_embedding(embedding, tokenizer, dtype)
         config["max_sequence_length"] = min(
             config["max_sequence_length"], config["embedding"].config["max_sequence_length"]
         )
     else:
         text = {key: settings[key] for key in made_by.text_defaults}
-        texts = (text for column in rows.texts for text in column)
-        tokenizer = TrainedTokenizer.train(texts, family, **text)
-        config["vocabulary_size"] = tokenizer.vocabulary_size()
-        if config["bigram_buckets"] is None:
-            config["bigram_buckets"] = _rows_for_pairs(made_by.most_bigrams, tokenizer, rows.texts)
+        tokenizer = _read_texts(made_by, family, rows.texts, text, config)
     values = vectors.read(tokenizer, config) if vectors else None
     backbone: EncoderBackbone = made_by(**config, dtype=dtype)
     if values is not None:
@@ -155,6 +152,25 @@ def _build(
     )
 
 
+def _read_texts(
+    made_by: type[EncoderBackbone],
+    family: Family,
+    columns: Sequence[Sequence[str]],
+    settings: Mapping[str, Any],
+    config: dict[str, Any],
+) -> TrainedTokenizer:
+    """The tokenizer made from the texts, which also say how large tables are."""
+    texts = (text for column in columns for text in column)
+    tokenizer = TrainedTokenizer.train(texts, family, **settings)
+    config["vocabulary_size"] = tokenizer.vocabulary_size()
+    if config["bigram_buckets"] is None:
+        config["bigram_buckets"] = _rows_for_pairs(made_by.most_bigrams, tokenizer, columns)
+    if config["part_buckets"] is None:
+        config["part_buckets"] = _rows_for_parts(made_by, tokenizer)
+    ids_follow = tokenizer.options["buckets"]  # those of n-grams
+    return tokenizer.with_beginnings() if config["part_buckets"] and not ids_follow else tokenizer
+
+
 def _rows_for_pairs(most: int, tokenizer: Tokenizer, columns: Sequence[Sequence[str]]) -> int:
     """Twice as many as the texts have pairs of neighbouring tokens, so that few share a row."""
     pairs: set[tuple[int, int]] = set()
@@ -165,6 +181,15 @@ def _rows_for_pairs(most: int, tokenizer: Tokenizer, columns: Sequence[Sequence[
             if 2 * len(pairs) >= most:
                 return most
     return 2 * len(pairs)
+
+
+def _rows_for_parts(made_by: type[EncoderBackbone], tokenizer: TrainedTokenizer) -> int:
+    """Twice as many as the words have parts; none beside pieces of words, or without a bag."""
+    if not (made_by.bag_alone or made_by.beside_bag) or tokenizer.options["unit"] == "subword":
+        return 0
+    words = set(tokenizer.vocabulary) - set(tokenizer.special_tokens)
+    parts = {part for word in words for part in parts_of(word) if part}
+    return min(2 * len(parts), made_by.most_parts)
 
 
 def _check(

@@ -11,6 +11,7 @@ from hub_tasks import presets
 from hub_tasks.backbones import (
     BACKBONES,
     Backbone,
+    EncoderBackbone,
     KerasHubBackbone,
     assign,
     is_keras_hub,
@@ -98,6 +99,8 @@ class TextClassifier(ScratchTask):
         num_classes = count_classes(num_classes, labels)
         activation = check_arguments(num_classes, activation, problem_type, pooling)
         check_parts(backbone, preprocessor)
+        if isinstance(backbone, EncoderBackbone) and preprocessor is not None:
+            backbone.read_vocabulary(preprocessor.to_data())
         family_head = self.family.classifier if self.family else Head()
         outputs, head = classification_head(
             backbone, family_head, num_classes, activation, dropout, pooling

@@ -85,16 +85,15 @@ class IdsOfRuns(dict[str, list[int]]):
 
     Args:
         find: a run -> its tokens.
-        ids: token -> id.
-        unknown: the id of others.
+        ids: token -> id, of unknown ones too.
     """
 
-    def __init__(self, find: Callable[[str], list[str]], ids: Mapping[str, int], unknown: int):
+    def __init__(self, find: Callable[[str], list[str]], ids: Mapping[str, int]):
         super().__init__()
-        self._find, self._get, self._unknown = find, ids.get, unknown
+        self._find, self._ids = find, ids
 
     def __missing__(self, run: str) -> list[int]:
-        ids = [self._get(token, self._unknown) for token in self._find(run)]
+        ids = [self._ids[token] for token in self._find(run)]
         if len(self) < _KEPT and len(run) <= _LONGEST_KEPT:
             self[run] = ids
         return ids

@@ -10,11 +10,13 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from hub_tasks.errors import DataError, PresetFormatError, received
 from hub_tasks.families import Family
+from hub_tasks.layers import BEGINNINGS
 from hub_tasks.presets import AddedToken
 from hub_tasks.presets.schema import check_integer, check_split
 from hub_tasks.tokenizers.ngrams import Ngrams
 from hub_tasks.tokenizers.splitting import IdsOfRuns, Splitter, plain, unit_for
 from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
+from hub_tasks.tokenizers.unknown_words import IdsOfWords
 
 _LONGEST_WORD = 100  # characters
 _LARGEST_VOCABULARY = 4_000_000
@@ -32,6 +34,8 @@ class TrainedTokenizer(Tokenizer):
         character_ngrams: the shortest and longest n-gram of a token's characters with an id
             of its own, by hash; (0, 0) for none.
         buckets: how many ids these n-grams share.
+        unknown_beginnings: whether the id of an unknown word says which known one begins alike;
+            see `hub_tasks.layers.WordParts`. Such ids begin where the vocabulary ends.
         family: the encoder family.
 
     Example:
@@ -52,6 +56,7 @@ class TrainedTokenizer(Tokenizer):
         word_ngrams: int = 1,
         character_ngrams: tuple[int, int] = (0, 0),
         buckets: int = 0,
+        unknown_beginnings: bool = False,
         special_tokens_in_strings: bool = False,
         added_tokens: Sequence[AddedToken] = (),
     ):
@@ -61,6 +66,7 @@ class TrainedTokenizer(Tokenizer):
             "word_ngrams": word_ngrams,
             "character_ngrams": tuple(character_ngrams),
             "buckets": buckets,
+            "unknown_beginnings": unknown_beginnings,
             "special_tokens_in_strings": special_tokens_in_strings,
             "added_tokens": tuple(added_tokens),
         }
@@ -68,7 +74,8 @@ class TrainedTokenizer(Tokenizer):
         unknown = family.special_tokens["unknown"]
         self._unknown = self._ids[unknown]
         self._splitter = Splitter(unit, lowercase)
-        self._ids_of = IdsOfRuns(self._splitter.find, self._ids, self._unknown)
+        words = IdsOfWords(self._ids, self._unknown, unknown_beginnings)
+        self._ids_of = IdsOfRuns(self._splitter.find, words)
         self._ngrams: Ngrams | None = None
         if unit == "subword":
             self.rust = _wordpiece(lowercase, unknown, self._pieces)
@@ -122,6 +129,18 @@ class TrainedTokenizer(Tokenizer):
             )
         vocabulary = [*special, *tokens][:max_vocabulary]
         return cls(vocabulary, family, unit, lowercase, **ngrams)  # type: ignore[arg-type]
+
+    def with_beginnings(self) -> "TrainedTokenizer":
+        """The same tokenizer, with `unknown_beginnings`."""
+        options = {**self.options, "unknown_beginnings": True}
+        return type(self)(self.vocabulary, self.family, **options)  # type: ignore[arg-type]
+
+    def id_to_token(self, id: int) -> str:
+        """The token with this id; the unknown one for a word that begins as a known one."""
+        size, kinds = len(self.vocabulary), 1 + len(BEGINNINGS)
+        if self.options["unknown_beginnings"] and size <= id < kinds * size:
+            id = self._unknown
+        return super().id_to_token(id)
 
     def vocabulary_size(self) -> int:
         """The number of ids, hashed n-grams included."""

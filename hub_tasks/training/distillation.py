@@ -98,7 +98,7 @@ def distill_vectors(
         max_sequence_length=length,
     )
     encoder.embedding.embeddings.assign(vectors)
-    encoder.preprocessor = TextClassifierPreprocessor(tokenizer, length, family=family)
+    encoder.text = TextClassifierPreprocessor(tokenizer, length, family=family).to_data()
     return encoder
 
 

@@ -7,12 +7,16 @@ from keras import ops
 
 from hub_tasks import AverageEmbeddingBackbone, FastNgramBackbone
 from hub_tasks.layers import bag
+from hub_tasks.presets import PresetData
+from hub_tasks.tokenizers import TrainedTokenizer
 
 LENGTHS = [5, 1, 3, 2, 5, 4, 0]  # the last one is all padding but for what stands for nothing
 ENCODERS = {
     "mean": (AverageEmbeddingBackbone, {"largest": False}),
     "mean and largest": (AverageEmbeddingBackbone, {}),
     "pairs": (AverageEmbeddingBackbone, {"bigram_buckets": 11}),
+    "parts of words": (AverageEmbeddingBackbone, {"part_buckets": 7, "largest": False}),
+    "all of them": (AverageEmbeddingBackbone, {"part_buckets": 7, "bigram_buckets": 11}),
     "a dense layer": (AverageEmbeddingBackbone, {"bigram_buckets": 11, "hidden": 3}),
     "n-grams": (FastNgramBackbone, {}),
 }
@@ -23,8 +27,13 @@ def made(cls, options):
     random = np.random.default_rng(0)
     for weight in backbone.weights:
         weight.assign(random.normal(-1, 1, weight.shape))  # most largest values below zero
+    words = [f"{'abcd'[i % 4] * 5}{i}" for i in range(17)]
+    vocabulary = [*backbone.family.special_tokens.values(), *words]
+    tokenizer = TrainedTokenizer(vocabulary, backbone.family, unknown_beginnings=True)
+    backbone.read_vocabulary(PresetData(backbone.family, tokenizer=tokenizer.to_data()))
     mask = (np.arange(5) < np.maximum(LENGTHS, 1)[:, None]).astype("int32")
-    ids = random.integers(0, 20, mask.shape).astype("int32")
+    known = 60 if options.get("part_buckets") else 20  # beyond 20 are unknown words
+    ids = random.integers(0, known, mask.shape).astype("int32")
     return backbone, {"token_ids": ids, "padding_mask": mask}
 
 

@@ -16,6 +16,7 @@ from hub_tasks.families import ENCODERS, FAMILIES
 from tests.checks.tiny import ENCODERS_OF_OURS, LABELS, TEXTS, small, tiny_encoder
 
 LENGTHS = (5, 1, 9)
+BUCKETS = {"bigram_buckets": 16, "part_buckets": 16}
 HALF = {"bilstm": "bfloat16", "cnn_gru": "mixed_float16", "cnn_attention": "mixed_float16"}
 
 
@@ -52,7 +53,7 @@ def built():
 
     def of(name: str):
         if name not in made:
-            made[name] = tiny_encoder(name, bigram_buckets=16)
+            made[name] = tiny_encoder(name, **BUCKETS)
         return made[name]
 
     return of
@@ -73,13 +74,14 @@ def test_a_text_is_what_it_is_whatever_stands_beside_it(name, built):
 
 @pytest.mark.parametrize("name", ENCODERS_OF_OURS)
 def test_every_weight_counts_and_has_a_name_of_its_own(name, built):
-    first, second = built(name), tiny_encoder(name, bigram_buckets=16)
+    first, second = built(name), tiny_encoder(name, **BUCKETS)
     weights = first.named_weights()
-    assert len(weights) == len(first.weights) == len(first.trainable_weights)
+    assert {id(v) for v in weights.values()} == {id(v) for v in first.trainable_weights}
     shapes = {n: tuple(v.shape) for n, v in weights.items()}
     assert shapes == {n: tuple(v.shape) for n, v in second.named_weights().items()}
     assert shapes["embedding/embeddings"] == (40, 6)
     assert shapes["bigrams/table/embeddings"] == (16, 6)
+    assert shapes["word_parts/table/embeddings"] == (17, 6)  # one for no part
     x, kept = inputs(14), first.get_weights()
     for variable in weights.values():  # large enough to be seen through any activation
         variable.assign(np.random.default_rng(1).normal(size=variable.shape))
@@ -107,11 +109,11 @@ def test_its_configuration_makes_an_equal_one(name, built):
 def test_it_computes_in_half_precision(name, built):
     policy = HALF.get(name, "mixed_bfloat16")
     before = keras.config.dtype_policy().name
-    full, half = built(name), tiny_encoder(name, dtype=policy, bigram_buckets=16)
+    full, half = built(name), tiny_encoder(name, dtype=policy, **BUCKETS)
     assert keras.config.dtype_policy().name == before
     assert half.dtype_policy.name == policy
     stored, computed = half.dtype_policy.variable_dtype, half.dtype_policy.compute_dtype
-    assert {keras.backend.standardize_dtype(v.dtype) for v in half.weights} == {stored}
+    assert {keras.backend.standardize_dtype(v.dtype) for v in half.trainable_weights} == {stored}
     for variable, value in zip(half.weights, full.get_weights(), strict=True):
         variable.assign(value.astype(variable.dtype))
     x = inputs(14)

@@ -6,9 +6,10 @@ import hub_tasks
 from hub_tasks.backbones import BACKBONES
 from hub_tasks.families import ENCODERS, FAMILIES, Family
 from hub_tasks.families._encoders import COMMON
+from hub_tasks.presets import PresetData
 from hub_tasks.tasks.preprocessor import PREPROCESSORS
 from hub_tasks.tasks.text_classifier import CLASSIFIERS
-from hub_tasks.tokenizers import TOKENIZERS
+from hub_tasks.tokenizers import TOKENIZERS, TrainedTokenizer
 
 TEXTS = ["good film", "a bad bad film", "", "fine", "what a good good good day it is", "bad"]
 LABELS = ["positive", "negative", "negative", "positive", "positive", "negative"]
@@ -104,11 +105,18 @@ def small(encoder: str, **overrides) -> dict:
 
 
 def tiny_encoder(encoder: str, dtype=None, **overrides) -> hub_tasks.EncoderBackbone:
-    """A random encoder over 40 ids."""
+    """A random encoder over 40 ids, of words from "aaaa0" to "mmmm2"."""
     known = {field.name for field in ENCODERS[encoder].config}
-    settings = {"bigram_buckets": 0, **overrides}  # which `from_scratch` takes from the texts
+    # Which `from_scratch` takes from the texts.
+    settings = {"bigram_buckets": 0, "part_buckets": 0, **overrides}
     config = {k: v for k, v in small(encoder, **settings).items() if k in known}
-    return BACKBONES[encoder](**{"vocabulary_size": 40, **config}, dtype=dtype)
+    backbone = BACKBONES[encoder](**{"vocabulary_size": 40, **config}, dtype=dtype)
+    family = backbone.family
+    words = [f"{4 * letter}{number}" for letter in "abcdefghijklm" for number in range(3)]
+    vocabulary = [*family.special_tokens.values(), *words][:40]
+    tokenizer = TrainedTokenizer(vocabulary, family)
+    backbone.read_vocabulary(PresetData(family, tokenizer=tokenizer.to_data()))
+    return backbone
 
 
 def from_scratch(encoder: str, texts, labels, **overrides) -> hub_tasks.TextClassifier:

@@ -63,8 +63,8 @@ def clf(fitted):
 @pytest.mark.parametrize("name", ENCODERS_OF_OURS)
 def test_it_learns_with_all_of_its_weights(name, fitted):
     clf, before = fitted(name)
-    after = values(clf.weights)
-    assert [path for path in before if np.array_equal(before[path], after[path])] == []
+    after = values(clf.trainable_weights)
+    assert [path for path in after if np.array_equal(before[path], after[path])] == []
     assert clf.labels == ("no", "yes")
     assert clf.problem_type == "single_label_classification"
     assert clf.evaluate(TEXTS, LABELS, return_dict=True, **QUIET)["accuracy"] > 0.9

@@ -222,7 +222,8 @@ def test_words_begin_with_the_mean_of_their_pieces(word, pieces, saved):
         word_vectors=directory,
         trainable_vectors=False,
     )
-    tokenizer, table = encoder.preprocessor.tokenizer, vectors_of(encoder)
+    tokenizer = hub_tasks.TextClassifierPreprocessor.from_preset(directory).tokenizer
+    table = vectors_of(encoder)
     row = vectors_of(clf.backbone)[clf.preprocessor.tokenizer.token_to_id(word)]
     if pieces is None:
         assert np.abs(row).min() > 0

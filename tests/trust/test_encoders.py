@@ -104,6 +104,10 @@ CASES = {
     "a huge embedding": config("embedding_dim", 65_536, LARGE),
     "a huge vocabulary": config("vocabulary_size", 4_000_000, f"{LARGE}|cut short"),
     "huge buckets": config("bigram_buckets", 4_000_000, LARGE),
+    "huge buckets of parts": config("part_buckets", 4_000_000, LARGE),
+    "unknown words without parts": config("part_buckets", 0, "ids that only an encoder with"),
+    "unknown words": tokenizer("unknown_beginnings", "yes"),
+    "parts beside n-grams": tokenizer("buckets", 1, "its embedding only"),
     "no vocabulary size": missing("config.json", "/config/vocabulary_size", "vocabulary_size is m"),
     "a class of nobody's": Case(
         entry("config.json", "/registered_name", "hub_tasks>MineBackbone"),

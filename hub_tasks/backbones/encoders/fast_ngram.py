@@ -32,7 +32,7 @@ class FastNgramBackbone(EncoderBackbone, title="n-grams in the manner of fastTex
         "buckets": 50_000,
     }
     bag_alone = True
-    most_bigrams = 0  # they are among the n-grams
+    most_bigrams = most_parts = 0  # they are among the n-grams
 
     def encode(self, x: Any, mask: Any, *, largest: bool = True) -> Any:
         return bag_of_vectors(x, mask, largest)

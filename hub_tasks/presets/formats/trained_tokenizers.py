@@ -13,14 +13,15 @@ from hub_tasks.presets.formats.keras_objects import LAYER
 from hub_tasks.presets.formats.vocabulary import read_vocabulary
 from hub_tasks.presets.schema import check_keys, check_split
 
-OPTIONS = ("unit", "lowercase", "word_ngrams", "character_ngrams", "buckets")
+_REQUIRED = ("unit", "lowercase", "word_ngrams", "character_ngrams", "buckets")
+OPTIONS = (*_REQUIRED, "unknown_beginnings")
 
 
 def read_trained(
     files: PresetFiles, family: Family, config: dict[str, Any], where: str
 ) -> TokenizerData:
     """The tokenizer that `config`, from the file `where`, describes."""
-    check_keys(config, where, "/config", (*LAYER, *OPTIONS), OPTIONS)
+    check_keys(config, where, "/config", (*LAYER, *OPTIONS), _REQUIRED)
     options = check_split(config, where, "/config/")
     options |= {"special_tokens_in_strings": False, "added_tokens": ()}
     return TokenizerData(read_vocabulary(files, names.VOCABULARY), options)

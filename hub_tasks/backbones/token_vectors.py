@@ -1,0 +1,63 @@
+"""Token ids -> the vectors of tokens, of their pairs and of their parts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from hub_tasks.backbones.backbone import Backbone
+from hub_tasks.layers import Frozen, HashedBigrams, VectorTable, WordParts, random_weights
+
+
+def token_vectors(
+    inputs: Mapping[str, Any], embedding: Backbone | None, config: Mapping[str, Any]
+) -> tuple[Any, Any, Any, keras.layers.Layer]:
+    """The vectors that an encoder begins with, with dropout.
+
+    Args:
+        inputs: `token_ids` and `padding_mask`.
+        embedding: a backbone whose hidden states are the tokens' vectors; None for a table.
+        config: of the encoder.
+
+    Returns:
+        The vectors of tokens, zeros at padding; of pairs of tokens; of the parts of words, each
+        `(batch, length, embedding_dim)`, None where there are no such; the layer of the first.
+    """
+    token_ids, mask, size = inputs["token_ids"], inputs["padding_mask"], config["embedding_dim"]
+    parts = None
+    if config["part_buckets"]:
+        of_parts = WordParts(
+            config["part_buckets"], size, config["vocabulary_size"], name="word_parts"
+        )
+        parts = _with_dropout(of_parts(token_ids), config)
+        token_ids = of_parts.known(token_ids)
+    if embedding is None:
+        table = VectorTable(
+            config["vocabulary_size"],
+            size,
+            embeddings_initializer=random_weights("uniform"),
+            name="embedding",
+        )
+        x = table(token_ids)
+    else:
+        table = embedding
+        zeros = ops.zeros_like(token_ids)
+        known = {"token_ids": token_ids, "padding_mask": mask}
+        states = table if config["trainable_embedding"] else Frozen(table)
+        x = states({key: known.get(key, zeros) for key in table.input})["sequence_output"]
+    x = _with_dropout(x, config)
+    x *= ops.cast(mask[:, :, None], x.dtype)
+    pairs = None
+    if config["bigram_buckets"]:
+        of_pairs = HashedBigrams(config["bigram_buckets"], x.shape[-1], name="bigrams")
+        pairs = keras.layers.SpatialDropout1D(config["embedding_dropout"])(
+            of_pairs(token_ids, padding_mask=mask)
+        )
+    return x, pairs, parts, table
+
+
+def _with_dropout(vectors: Any, config: Mapping[str, Any]) -> Any:
+    """In training without those of some tokens, and without some entries throughout a text."""
+    whole = keras.layers.Dropout(config["word_dropout"], noise_shape=(None, None, 1))(vectors)
+    return keras.layers.SpatialDropout1D(config["embedding_dropout"])(whole)

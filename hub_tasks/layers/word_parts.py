@@ -1,0 +1,115 @@
+"""Vectors of the beginnings and endings of words."""
+
+from collections.abc import Sequence
+from math import sqrt
+from zlib import crc32
+
+import keras
+import numpy as np
+from keras import ops
+
+from hub_tasks.layers.initializers import random_weights
+from hub_tasks.layers.table import VectorTable
+
+BEGINNINGS, ENDINGS = (2, 3, 4, 5), (2, 3)  # characters
+_PARTS = len(BEGINNINGS) + len(ENDINGS)
+
+
+@keras.saving.register_keras_serializable(package="hub_tasks")
+class WordParts(keras.layers.Layer):
+    """What a word's beginnings and endings add up to, which words of one stem or form share.
+
+    A part is the first 2, 3, 4 or 5 characters, the whole word among them, or the last 2 or 3
+    of a longer word. Which parts a token has is read off the vocabulary by `read`; before that
+    it has none. Vectors of parts in place of all n-grams of characters are after Bojanowski et
+    al., 2016, https://arxiv.org/abs/1607.04606.
+
+    Args:
+        buckets: rows of the table, which parts share by their hash.
+        dim: the size of a vector.
+        words: how many tokens there are. An id from `words` on is an unknown word: `words * n`
+            more than the id of one whose first `n` beginnings it has.
+        unknown: the id of the unknown token.
+
+    Attributes:
+        rows: token -> the rows of its parts, 0 for none; made from the vocabulary, not learnt.
+        scale: what their sum is multiplied with, to be about as large as one vector.
+
+    Call arguments:
+        token_ids: `(batch, length)`, int32.
+
+    Returns:
+        `(batch, length, dim)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from hub_tasks.layers import WordParts
+    >>> parts = WordParts(100, 8, words=3)
+    >>> parts.read(["[PAD]", "card", "cards"])
+    >>> parts(np.array([[1, 2, 1]], "int32")).shape[-1]
+    8
+    """
+
+    scale = 1 / sqrt(_PARTS)
+
+    def __init__(self, buckets: int, dim: int, words: int, unknown: int = 1, **kwargs):
+        super().__init__(**kwargs)
+        self.buckets, self.dim = buckets, dim
+        self.words, self.unknown = words, unknown
+        self.table = VectorTable(
+            buckets + 1, dim, embeddings_initializer=random_weights("uniform"), name="table"
+        )
+        self.rows = self.add_weight(
+            (words, _PARTS), initializer="zeros", dtype="int32", trainable=False, name="rows"
+        )
+
+    def build(self, input_shape):
+        self.table.build(input_shape)
+
+    def read(self, vocabulary: Sequence[str], without: Sequence[str] = ()) -> None:
+        """Learns which parts the tokens have.
+
+        Args:
+            vocabulary: the tokens in the order of their ids.
+            without: those that are no words.
+        """
+        rows = np.zeros(self.rows.shape, "int32")
+        for i, word in enumerate(vocabulary):
+            if word not in without:
+                for k, part in enumerate(parts_of(word)):
+                    rows[i, k] = 1 + crc32(part.encode()) % self.buckets if part else 0
+        self.rows.assign(rows)
+
+    def call(self, token_ids):
+        total = 0.0
+        for rows in self.rows_of(token_ids):
+            vectors = self.table(rows)
+            total += vectors * ops.cast(rows[:, :, None] > 0, vectors.dtype)
+        return total * self.scale
+
+    def known(self, token_ids):
+        """Ids with that of the unknown token for unknown words."""
+        return ops.where(token_ids < self.words, token_ids, self.unknown)
+
+    def rows_of(self, token_ids):
+        """The rows of each part, `(batch, length)`, 0 where there is none."""
+        shared = token_ids // self.words  # how many beginnings of an unknown word are known
+        rows = ops.take(self.rows, token_ids % self.words, axis=0)
+        return [
+            rows[:, :, k] * ops.cast((shared == 0) | (shared > k), rows.dtype)
+            for k in range(_PARTS)
+        ]
+
+    def compute_output_shape(self, input_shape, **shapes):
+        return (*input_shape, self.dim)
+
+    def get_config(self):
+        names = ("buckets", "dim", "words", "unknown")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def parts_of(word: str) -> list[str]:
+    """The beginnings and endings of a word, marked as such; "" for one that it lacks."""
+    beginnings = [f"<{word[:n]}" if len(word) >= n else "" for n in BEGINNINGS]
+    return beginnings + [f"{word[-n:]}>" if len(word) > n else "" for n in ENDINGS]
