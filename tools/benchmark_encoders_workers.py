@@ -135,10 +135,20 @@ def plain_fit(job: dict[str, Any]) -> Run:
     config = clf.backbone.config
     for x, *_ in found:
         x["pairs"] = pairs(x["token_ids"], config["bigram_buckets"])
+        x["parts"] = parts_of_words(clf.backbone, x["token_ids"])
     batches, model = Arrays(found), plain_model(job["encoder"], config, clf.num_classes)
-    if model.count_params() != clf.count_params():
-        raise ValueError(f"Not of one shape: {model.count_params()}, {clf.count_params()} numbers.")
+    sizes = [sum(np.prod(v.shape) for v in each.trainable_weights) for each in (model, clf)]
+    if sizes[0] != sizes[1]:
+        raise ValueError(f"Not of one shape: {sizes} numbers.")
     return lambda *_: model.fit(batches, epochs=job["epochs"], verbose=0)
+
+
+def parts_of_words(backbone: hub_tasks.EncoderBackbone, token_ids: np.ndarray) -> np.ndarray:
+    """The rows of the parts of words, `(batch, length, parts)`; zeros where ours has none."""
+    if not backbone.config["part_buckets"]:
+        return np.zeros((*token_ids.shape, 6), "int32")
+    rows = backbone.get_layer("word_parts").rows_of(token_ids)
+    return np.stack([keras.ops.convert_to_numpy(row) for row in rows], axis=-1)
 
 
 class Arrays(keras.utils.PyDataset):

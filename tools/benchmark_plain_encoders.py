@@ -94,10 +94,12 @@ PLAIN: dict[str, Callable[[Any, Any, Any, Mapping[str, Any]], Any]] = {
 def plain_model(encoder: str, config: Mapping[str, Any], classes: int) -> keras.Model:
     """A compiled model of the shape that a configuration of ours has.
 
-    Rows of the table of pairs are an input, `(batch, length)`, beside those of ours: see `pairs`.
+    Rows of the tables of pairs, `(batch, length)`, and of parts of words, `(batch, length,
+    parts)`, are inputs beside those of ours: see `pairs`.
     """
     keys = ("token_ids", "padding_mask", "pairs")
     inputs = {key: keras.Input((None,), dtype="int32", name=key) for key in keys}
+    inputs["parts"] = keras.Input((None, 6), dtype="int32", name="parts")
     mask = ops.cast(inputs["padding_mask"], "bool")
     x = layers.Embedding(config["vocabulary_size"], config["embedding_dim"])(inputs["token_ids"])
     x = layers.Dropout(config["word_dropout"], noise_shape=(None, None, 1))(x)
@@ -106,7 +108,15 @@ def plain_model(encoder: str, config: Mapping[str, Any], classes: int) -> keras.
         table = layers.Embedding(config["bigram_buckets"], config["embedding_dim"])
         following = layers.SpatialDropout1D(config["embedding_dropout"])(table(inputs["pairs"]))
         together = layers.Add()([x, following])
-    vector = layers.Dropout(0.5)(PLAIN[encoder](x, together, mask, config))
+    vector = PLAIN[encoder](x, together, mask, config)
+    if config["part_buckets"]:
+        table = layers.Embedding(config["part_buckets"] + 1, config["embedding_dim"])
+        real = ops.cast(inputs["parts"][..., None] > 0, "float32")
+        found = ops.sum(table(inputs["parts"]) * real, axis=2)
+        found = layers.Dropout(config["word_dropout"], noise_shape=(None, None, 1))(found)
+        found = layers.SpatialDropout1D(config["embedding_dropout"])(found)
+        vector = layers.Concatenate()([vector, bag(found, mask)])
+    vector = layers.Dropout(0.5)(vector)
     model = keras.Model(inputs, layers.Dense(classes)(vector))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])

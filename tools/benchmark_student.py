@@ -22,6 +22,7 @@ SMALL = {
     "embedding_dim": 32,
     "max_vocabulary": 17_200,
     "bigram_buckets": 0,
+    "part_buckets": 0,
     "largest": False,
     "hidden": 64,
     "dropout": 0.3,

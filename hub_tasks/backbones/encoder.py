@@ -14,7 +14,7 @@ from keras import ops
 from hub_tasks.backbones.backbone import BACKBONES, Backbone, defined_before
 from hub_tasks.backbones.hyper_parameters import complete, field_of, hyper_parameters
 from hub_tasks.backbones.recipe import FROM_SCRATCH
-from hub_tasks.backbones.token_vectors import token_vectors
+from hub_tasks.backbones.token_vectors import token_vectors, words_of
 from hub_tasks.errors import DataError, HubTasksError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, encoder_family
 from hub_tasks.layers import bag_fits, bag_of_parts, bag_of_tokens, bag_of_vectors
@@ -47,6 +47,8 @@ class EncoderBackbone(Backbone):
             of vectors does not see them, the bag does: of rare pairs it learns texts by heart.
         part_buckets: rows of a third table, of the beginnings and endings of words by their
             hash, whose bag stands beside all else; 0 for none. See `read_vocabulary`.
+        ngram_rows: how many of the first table's rows, the last ones, are of n-grams, which
+            come after the words: their bag stands beside what words are mapped to.
         word_dropout: share of the tokens whose vectors are zeros in training.
         embedding_dropout: share of the entries of vectors that are zeros in training, the same
             ones throughout a text.
@@ -126,6 +128,9 @@ class EncoderBackbone(Backbone):
             config["embedding"] = {"family": embedding.family.name, **embedding.config}
             config |= {key: embedding.config[key] for key in _OF_EMBEDDING if key not in config}
         config = complete(type(self), config)
+        if config["ngram_rows"] >= config["vocabulary_size"]:
+            sizes = {key: config[key] for key in ("vocabulary_size", "ngram_rows")}
+            raise DataError(f"`ngram_rows` are some of the table's rows. {received(**sizes)}")
         own = {p.name: config[p.name] for p in hyper_parameters(type(self))}
         with _policy(None if dtype == "auto" else dtype) as policy:
             inputs = {
@@ -134,13 +139,16 @@ class EncoderBackbone(Backbone):
             }
             x, pairs, parts, table = token_vectors(inputs, embedding, config)
             table.trainable = config["trainable_embedding"]
-            mask = ops.cast(inputs["padding_mask"], "bool")
+            tokens = inputs["token_ids"], inputs["padding_mask"]
+            mask, words = (ops.cast(x, "bool") for x in (tokens[1], words_of(*tokens, config)))
             bag = x if pairs is None else x + pairs
-            pooled = self._encoded(x if self.beside_bag else bag, mask, own)
+            pooled = self._encoded(x if self.beside_bag else bag, words, own)
             if self.beside_bag:
                 # Left out of some texts as a whole, so that the bag learns to do without it.
                 pooled = keras.layers.Dropout(self.branch_dropout, noise_shape=(None, 1))(pooled)
-                pooled = ops.concatenate([pooled, bag_of_vectors(bag, mask)], axis=-1)
+                pooled = ops.concatenate([pooled, bag_of_vectors(bag, words)], axis=-1)
+            if config["ngram_rows"]:
+                pooled = ops.concatenate([pooled, bag_of_vectors(x, mask & ~words)], axis=-1)
             if parts is not None:
                 pooled = ops.concatenate([pooled, bag_of_vectors(parts, mask)], axis=-1)
             outputs = {"pooled_output": pooled}
@@ -170,11 +178,15 @@ class EncoderBackbone(Backbone):
         parts = self.get_layer("word_parts") if self.config["part_buckets"] else None
         if training or not self.bag_alone or not bag_fits(self.embedding, pairs, parts):
             return super().call(inputs, training=training, mask=mask)
-        token_ids, mask = inputs["token_ids"], inputs["padding_mask"]
+        token_ids, mask = (ops.cast(inputs[key], "int32") for key in ("token_ids", "padding_mask"))
         known = token_ids if parts is None else parts.known(token_ids)
-        bag = bag_of_tokens(known, mask, self.embedding, pairs, self.config["largest"])
+        words = words_of(token_ids, mask, self.config)
+        bag = bag_of_tokens(known, words, self.embedding, pairs, self.config["largest"])
         if self.config.get("hidden"):
             bag = self.get_layer("hidden")(bag)
+        if self.config["ngram_rows"]:
+            ngrams = bag_of_tokens(token_ids, mask - words, self.embedding, None, largest=True)
+            bag = ops.concatenate([bag, ngrams], axis=-1)
         if parts is not None:
             bag = ops.concatenate([bag, bag_of_parts(token_ids, mask, parts)], axis=-1)
         return {"pooled_output": bag}

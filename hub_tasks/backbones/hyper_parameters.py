@@ -12,6 +12,7 @@ from hub_tasks.families import ENCODERS, FLAG, Field
 from hub_tasks.presets.schema import own_value
 from hub_tasks.registry import close_matches
 
+BY_THE_TEXTS = ("bigram_buckets", "part_buckets", "ngram_rows")  # as many as they have
 _LARGEST = 65_536
 
 
@@ -61,8 +62,7 @@ def encoder_defaults(name: str) -> dict[str, Any]:
     fields = {field.name: field.default for field in ENCODERS[name].config}
     given = ("vocabulary_size", "embedding")
     own = {name: value for name, value in fields.items() if name not in given}
-    # By the texts: as many rows as their pairs of tokens and the parts of their words want.
-    return {**BACKBONES[name].text_defaults, **own, "bigram_buckets": None, "part_buckets": None}
+    return {**BACKBONES[name].text_defaults, **own, **dict.fromkeys(BY_THE_TEXTS)}
 
 
 def complete(cls: type[Backbone], config: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,9 +52,15 @@ def token_vectors(
     if config["bigram_buckets"]:
         of_pairs = HashedBigrams(config["bigram_buckets"], x.shape[-1], name="bigrams")
         pairs = keras.layers.SpatialDropout1D(config["embedding_dropout"])(
-            of_pairs(token_ids, padding_mask=mask)
+            of_pairs(token_ids, padding_mask=words_of(token_ids, mask, config))
         )
     return x, pairs, parts, table
+
+
+def words_of(token_ids: Any, mask: Any, config: Mapping[str, Any]) -> Any:
+    """The mask of tokens that are no n-grams, which come after them."""
+    first = config["vocabulary_size"] - config["ngram_rows"]
+    return mask * ops.cast(token_ids < first, mask.dtype) if config["ngram_rows"] else mask
 
 
 def _with_dropout(vectors: Any, config: Mapping[str, Any]) -> Any:

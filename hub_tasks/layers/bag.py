@@ -41,7 +41,7 @@ def bag_of_tokens(
     """What `bag_of_vectors` gives for vectors of a table and of pairs.
 
     Args:
-        token_ids, padding_mask: `(batch, length)`; the padding comes last.
+        token_ids, padding_mask: `(batch, length)`, int32.
         table: the tokens' vectors.
         pairs: what is added for a token and the next one, if anything.
         largest: whether the largest values stand beside the mean.
@@ -51,7 +51,6 @@ def bag_of_tokens(
     """
     from torch.nn.functional import embedding
 
-    token_ids, padding_mask = map(ops.convert_to_tensor, (token_ids, padding_mask))
     columns = [token_ids]
     if pairs is not None:
         columns += pairs.rows(token_ids, padding_mask)
@@ -71,7 +70,6 @@ def bag_of_parts(token_ids: Any, padding_mask: Any, parts: WordParts) -> Any:
     """What `bag_of_vectors` gives for the parts of words, `(batch, 2 * dim)`."""
     from torch.nn.functional import embedding_bag
 
-    token_ids, padding_mask = map(ops.convert_to_tensor, (token_ids, padding_mask))
     table = parts.table.embeddings.value
 
     def vectors(*rows: Any) -> Any:
@@ -94,14 +92,18 @@ def _bags(
     import torch
 
     texts = max(1, _AT_ONCE // (padding_mask.shape[1] * dim))
-    columns = [padding_mask, padding_mask.sum(1), *columns]
+    columns = [padding_mask > 0, *columns]
     bags = []
-    for mask, lengths, *ids in zip(*(c.split(texts) for c in columns), strict=True):
-        shortest, longest = int(lengths.min()), max(int(lengths.max()), 1)
-        real = mask[:, :longest, None].float() if shortest < longest else None
+    for mask, *ids in zip(*(c.split(texts) for c in columns), strict=True):
+        places = mask.any(0).nonzero()
+        longest = int(places[-1]) + 1 if len(places) else 1
+        mask = mask[:, :longest]
+        real = None if mask.all() else mask[:, :, None].float()
         x = vectors(*(column[:, :longest] for column in ids))
-        bag = [(x if real is None else x.mul_(real)).sum(1) / lengths[:, None]]
+        lengths = mask.sum(1, keepdim=True).clamp(min=1)
+        bag = [(x if real is None else x.mul_(real)).sum(1) / lengths]
         if largest:
-            bag.append((x if real is None else x.add_((1 - real) * -1e9)).amax(1))
+            most = (x if real is None else x.add_((1 - real) * -1e9)).amax(1)
+            bag.append(most if real is None else most.mul_(mask.any(1, keepdim=True)))
         bags.append(torch.cat(bag, dim=-1))
     return torch.cat(bags)

@@ -54,7 +54,7 @@ class AttentionPooling(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
 class MaskedPooling(keras.layers.Layer):
-    """The mean of hidden states, or the largest value of each entry.
+    """The mean of hidden states, or the largest value of each entry; zeros without a token.
 
     Args:
         kind: "mean" or "max".
@@ -88,12 +88,14 @@ class MaskedPooling(keras.layers.Layer):
         if self.kind == "max":
             least = ops.cast(-1e9, x.dtype)
             if training:
-                return ops.max(ops.where(real, x, least), axis=1)
-            # Adding takes less time. But gradients divide by how many entries equal the largest:
-            # none where XLA rounds the sum otherwise when it fuses it with products before it.
-            return ops.max(x + ops.where(real, ops.zeros_like(least), least), axis=1)
+                largest = ops.max(ops.where(real, x, least), axis=1)
+            else:
+                # Adding takes less time. But gradients divide by how many entries equal the
+                # largest: none where XLA rounds the sum otherwise, fused with products before it.
+                largest = ops.max(x + ops.where(real, ops.zeros_like(least), least), axis=1)
+            return ops.where(ops.any(real, axis=1), largest, ops.zeros_like(least))
         weights = ops.cast(real, x.dtype)
-        return ops.sum(x * weights, axis=1) / ops.sum(weights, axis=1)
+        return ops.sum(x * weights, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1)
 
     def compute_output_shape(self, input_shape, **shapes):
         return (input_shape[0], input_shape[-1])

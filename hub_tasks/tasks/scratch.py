@@ -6,7 +6,13 @@ from itertools import pairwise
 from typing import Any, Self
 
 from hub_tasks import presets
-from hub_tasks.backbones import BACKBONES, Backbone, EncoderBackbone, encoder_defaults
+from hub_tasks.backbones import (
+    BACKBONES,
+    BY_THE_TEXTS,
+    Backbone,
+    EncoderBackbone,
+    encoder_defaults,
+)
 from hub_tasks.data import Rows, infer_labels, open_data
 from hub_tasks.errors import DataError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, FAMILIES, Family
@@ -130,7 +136,7 @@ def _build(
     head = {key: settings[key] for key in _HEAD if key in settings and key not in own}
     config = {k: v for k, v in settings.items() if k in own and k not in made_by.text_defaults}
     if embedding is not None:
-        config |= {key: config[key] or 0 for key in ("bigram_buckets", "part_buckets")}
+        config |= {key: config[key] or 0 for key in BY_THE_TEXTS}
         config["embedding"], tokenizer = _open_embedding(embedding, tokenizer, dtype)
         config["max_sequence_length"] = min(
             config["max_sequence_length"], config["embedding"].config["max_sequence_length"]
@@ -167,17 +173,20 @@ def _read_texts(
         config["bigram_buckets"] = _rows_for_pairs(made_by.most_bigrams, tokenizer, columns)
     if config["part_buckets"] is None:
         config["part_buckets"] = _rows_for_parts(made_by, tokenizer)
-    ids_follow = tokenizer.options["buckets"]  # those of n-grams
-    return tokenizer.with_beginnings() if config["part_buckets"] and not ids_follow else tokenizer
+    ngrams = tokenizer.options["buckets"]
+    if config["ngram_rows"] is None:
+        config["ngram_rows"] = ngrams
+    return tokenizer.with_beginnings() if config["part_buckets"] and not ngrams else tokenizer
 
 
 def _rows_for_pairs(most: int, tokenizer: Tokenizer, columns: Sequence[Sequence[str]]) -> int:
     """Twice as many as the texts have pairs of neighbouring tokens, so that few share a row."""
     pairs: set[tuple[int, int]] = set()
+    words = len(tokenizer.vocabulary)  # ids from there on are of n-grams
     for column in columns:
         for start in range(0, len(column), _SLICE):
             for ids in tokenizer.tokenize(list(column[start : start + _SLICE])):
-                pairs.update(pairwise(ids))
+                pairs.update(pairwise(id for id in ids if id < words))
             if 2 * len(pairs) >= most:
                 return most
     return 2 * len(pairs)

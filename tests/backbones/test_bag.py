@@ -19,6 +19,7 @@ ENCODERS = {
     "all of them": (AverageEmbeddingBackbone, {"part_buckets": 7, "bigram_buckets": 11}),
     "a dense layer": (AverageEmbeddingBackbone, {"bigram_buckets": 11, "hidden": 3}),
     "n-grams": (FastNgramBackbone, {}),
+    "n-grams apart": (FastNgramBackbone, {"ngram_rows": 9}),
 }
 
 
@@ -34,6 +35,9 @@ def made(cls, options):
     mask = (np.arange(5) < np.maximum(LENGTHS, 1)[:, None]).astype("int32")
     known = 60 if options.get("part_buckets") else 20  # beyond 20 are unknown words
     ids = random.integers(0, known, mask.shape).astype("int32")
+    if options.get("ngram_rows"):  # words come first
+        ids = np.sort(ids, axis=1)
+        ids[0] = 12  # n-grams alone
     return backbone, {"token_ids": ids, "padding_mask": mask}
 
 

@@ -177,6 +177,30 @@ def test_a_dense_layer_over_the_bag():
     assert expected.any()
 
 
+@pytest.mark.backend
+def test_ngrams_stand_apart_from_words():
+    backbone = tiny_encoder("fast_ngram", ngram_rows=10, bigram_buckets=16)
+    table = np.array(keras.ops.convert_to_numpy(backbone.embedding.embeddings))
+    token_ids = np.array([[5, 6, 31, 35], [7, 38, 0, 0], [8, 0, 0, 0]], "int32")
+    mask = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]], "int32")
+    found = pooled(backbone, {"token_ids": token_ids, "padding_mask": mask})
+    bags = [
+        [[5, 6], [31, 35]],  # pairs begin at zero
+        [[7], [38]],
+        [[8], None],
+    ]
+    for vector, (words, ngrams) in zip(found, bags, strict=True):
+        none = np.zeros((1, 6))
+        both = table[words], none if ngrams is None else table[ngrams]
+        expected = np.concatenate([f(x, axis=0) for x in both for f in (np.mean, np.max)])
+        np.testing.assert_allclose(vector, expected, atol=1e-6)
+
+
+def test_ngrams_are_not_all_that_a_table_holds():
+    with pytest.raises(DataError, match=r"some of the table's rows.*ngram_rows=40"):
+        tiny_encoder("fast_ngram", ngram_rows=40)
+
+
 def wrong_values(field) -> list:
     """Values of another type than a hyper-parameter's, or out of its range."""
     if field.choices:

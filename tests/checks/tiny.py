@@ -3,7 +3,7 @@
 import string
 
 import hub_tasks
-from hub_tasks.backbones import BACKBONES
+from hub_tasks.backbones import BACKBONES, BY_THE_TEXTS
 from hub_tasks.families import ENCODERS, FAMILIES, Family
 from hub_tasks.families._encoders import COMMON
 from hub_tasks.presets import PresetData
@@ -108,7 +108,7 @@ def tiny_encoder(encoder: str, dtype=None, **overrides) -> hub_tasks.EncoderBack
     """A random encoder over 40 ids, of words from "aaaa0" to "mmmm2"."""
     known = {field.name for field in ENCODERS[encoder].config}
     # Which `from_scratch` takes from the texts.
-    settings = {"bigram_buckets": 0, "part_buckets": 0, **overrides}
+    settings = {**dict.fromkeys(BY_THE_TEXTS, 0), **overrides}
     config = {k: v for k, v in small(encoder, **settings).items() if k in known}
     backbone = BACKBONES[encoder](**{"vocabulary_size": 40, **config}, dtype=dtype)
     family = backbone.family

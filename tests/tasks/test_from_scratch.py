@@ -121,7 +121,7 @@ def test_overrides_come_before_hyper_parameters():
         ("average_embedding", ["a b c", "a b d", "b a"], 2 * 4),  # ab, bc, bd, ba
         ("kim_cnn", ["a", "b"], 0),
         ("cnn", ["很好吃", "很好看"], 2 * 3),
-        ("fast_ngram", ["a b c", "a b d"], 0),  # has them among its n-grams
+        ("fast_ngram", ["abcd b c", "abcd b d"], 2 * 3),  # of words, not of n-grams
     ],
 )
 def test_pairs_have_twice_as_many_rows_as_the_texts_have_pairs(encoder, texts, rows):
