@@ -16,6 +16,7 @@ import numpy as np
 
 import hub_tasks
 from hub_tasks.data import RunReport
+from hub_tasks.layers import PARTS
 from hub_tasks.tasks.scores import count_labels
 from tools.benchmark_encoders import CHARACTERS
 from tools.benchmark_plain_encoders import pairs, plain_model
@@ -146,7 +147,7 @@ def plain_fit(job: dict[str, Any]) -> Run:
 def parts_of_words(backbone: hub_tasks.EncoderBackbone, token_ids: np.ndarray) -> np.ndarray:
     """The rows of the parts of words, `(batch, length, parts)`; zeros where ours has none."""
     if not backbone.config["part_buckets"]:
-        return np.zeros((*token_ids.shape, 6), "int32")
+        return np.zeros((*token_ids.shape, PARTS), "int32")
     rows = backbone.get_layer("word_parts").rows_of(token_ids)
     return np.stack([keras.ops.convert_to_numpy(row) for row in rows], axis=-1)
 

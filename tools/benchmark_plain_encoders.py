@@ -13,6 +13,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from hub_tasks.layers import PARTS
+
 
 def bag(x: Any, mask: Any) -> Any:
     mean = layers.GlobalAveragePooling1D()(x, mask=mask)
@@ -99,7 +101,7 @@ def plain_model(encoder: str, config: Mapping[str, Any], classes: int) -> keras.
     """
     keys = ("token_ids", "padding_mask", "pairs")
     inputs = {key: keras.Input((None,), dtype="int32", name=key) for key in keys}
-    inputs["parts"] = keras.Input((None, 6), dtype="int32", name="parts")
+    inputs["parts"] = keras.Input((None, PARTS), dtype="int32", name="parts")
     mask = ops.cast(inputs["padding_mask"], "bool")
     x = layers.Embedding(config["vocabulary_size"], config["embedding_dim"])(inputs["token_ids"])
     x = layers.Dropout(config["word_dropout"], noise_shape=(None, None, 1))(x)
@@ -108,7 +110,14 @@ def plain_model(encoder: str, config: Mapping[str, Any], classes: int) -> keras.
         table = layers.Embedding(config["bigram_buckets"], config["embedding_dim"])
         following = layers.SpatialDropout1D(config["embedding_dropout"])(table(inputs["pairs"]))
         together = layers.Add()([x, following])
-    vector = PLAIN[encoder](x, together, mask, config)
+    words = mask
+    if config["ngram_rows"]:
+        first = config["vocabulary_size"] - config["ngram_rows"]
+        words = ops.logical_and(mask, inputs["token_ids"] < first)
+    vector = PLAIN[encoder](x, together, words, config)
+    if config["ngram_rows"]:
+        ngrams = bag(x, ops.logical_and(mask, ops.logical_not(words)))
+        vector = layers.Concatenate()([vector, ngrams])
     if config["part_buckets"]:
         table = layers.Embedding(config["part_buckets"] + 1, config["embedding_dim"])
         real = ops.cast(inputs["parts"][..., None] > 0, "float32")

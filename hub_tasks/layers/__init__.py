@@ -27,12 +27,13 @@ from hub_tasks.layers.relative_bias import RelativePositionBias
 from hub_tasks.layers.rotary import RotaryLayer
 from hub_tasks.layers.table import Lookups, VectorTable
 from hub_tasks.layers.transformer import TransformerLayer
-from hub_tasks.layers.word_parts import BEGINNINGS, WordParts, parts_of
+from hub_tasks.layers.word_parts import BEGINNINGS, PARTS, WordParts, parts_of
 
 __all__ = [
     "ACTIVATIONS",
     "BEGINNINGS",
     "BLOCKS",
+    "PARTS",
     "RELATIONS",
     "AttentionPooling",
     "Bidirectional",

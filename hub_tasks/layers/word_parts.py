@@ -12,7 +12,7 @@ from hub_tasks.layers.initializers import random_weights
 from hub_tasks.layers.table import VectorTable
 
 BEGINNINGS, ENDINGS = (2, 3, 4, 5), (2, 3)  # characters
-_PARTS = len(BEGINNINGS) + len(ENDINGS)
+PARTS = len(BEGINNINGS) + len(ENDINGS)
 
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
@@ -51,7 +51,7 @@ class WordParts(keras.layers.Layer):
     8
     """
 
-    scale = 1 / sqrt(_PARTS)
+    scale = 1 / sqrt(PARTS)
 
     def __init__(self, buckets: int, dim: int, words: int, unknown: int = 1, **kwargs):
         super().__init__(**kwargs)
@@ -61,7 +61,7 @@ class WordParts(keras.layers.Layer):
             buckets + 1, dim, embeddings_initializer=random_weights("uniform"), name="table"
         )
         self.rows = self.add_weight(
-            (words, _PARTS), initializer="zeros", dtype="int32", trainable=False, name="rows"
+            (words, PARTS), initializer="zeros", dtype="int32", trainable=False, name="rows"
         )
 
     def build(self, input_shape):
@@ -97,8 +97,7 @@ class WordParts(keras.layers.Layer):
         shared = token_ids // self.words  # how many beginnings of an unknown word are known
         rows = ops.take(self.rows, token_ids % self.words, axis=0)
         return [
-            rows[:, :, k] * ops.cast((shared == 0) | (shared > k), rows.dtype)
-            for k in range(_PARTS)
+            rows[:, :, k] * ops.cast((shared == 0) | (shared > k), rows.dtype) for k in range(PARTS)
         ]
 
     def compute_output_shape(self, input_shape, **shapes):

@@ -7,6 +7,7 @@ import pytest
 
 import hub_tasks
 from hub_tasks.families import ENCODERS
+from hub_tasks.layers import PARTS
 from tools import benchmark_encoders as benchmark
 from tools import benchmark_encoders_workers as workers
 from tools.benchmark import Worker
@@ -140,6 +141,7 @@ def test_plain_models_are_of_our_shape(encoder):
     assert shapes(model) == shapes(clf)
     keys = ("token_ids", "padding_mask", "pairs")
     tokens = {key: np.ones((2, 4), "int32") for key in keys}
+    tokens["parts"] = np.ones((2, 4, PARTS), "int32")
     assert model.predict_on_batch(tokens).shape == (2, 2)
 
 
