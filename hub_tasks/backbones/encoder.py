@@ -208,8 +208,10 @@ class EncoderBackbone(Backbone):
                 f"An encoder with `part_buckets` needs a tokenizer of {size} ids, as its "
                 f"`vocabulary_size` says. {received(ids=ids)}"
             )
-        special = list(self.family.special_tokens.values())
-        self.get_layer("word_parts").read(text.tokenizer.vocabulary, without=special)
+        words = text.tokenizer.vocabulary
+        if self.text is None or self.text.tokenizer.vocabulary != words:
+            special = list(self.family.special_tokens.values())
+            self.get_layer("word_parts").read(words, without=special)
         self.text = text
 
     def to_data(self, weights: Mapping[str, np.ndarray] | None = None) -> PresetData:
