@@ -182,7 +182,7 @@ class PresetFiles:
             os.close(descriptor)
             raise UnsafePresetError(f"{name} of preset {self} is not a regular file.")
         before = self.opened.setdefault(name, now)
-        if not same(before, now):
+        if not same(before, descriptor):
             os.close(descriptor)
             raise self._changed(name)
         return Unchanging(descriptor, before, self._changed(name))  # type: ignore[return-value]

@@ -2,8 +2,11 @@
 
 import io
 import os
+import time
 
 from hub_tasks.errors import PresetIntegrityError
+
+_LOOKS, _PAUSE = 20, 0.005  # how often, and after how many seconds, a file is looked at again
 
 
 class Unchanging(io.BufferedReader):
@@ -16,17 +19,27 @@ class Unchanging(io.BufferedReader):
     def close(self) -> None:
         if self.closed:
             return
-        unchanged = same(self._before, os.fstat(self.fileno()))
+        unchanged = same(self._before, self.fileno())
         super().close()
         if not unchanged:
             raise self._error
 
 
-def same(before: os.stat_result, now: os.stat_result) -> bool:
-    """Whether it is the same file with the same content; it may have been unlinked."""
+def same(before: os.stat_result, descriptor: int) -> bool:
+    """Whether it is the same file with the same content; it may have been unlinked.
 
-    def content(status: os.stat_result) -> tuple[int, ...]:
-        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    On tmpfs an unlink shows for a moment as touched before it shows as a link less, so what
+    is touched and nothing else is looked at again.
+    """
+    for _ in range(_LOOKS):
+        now = os.fstat(descriptor)
+        if _content(before) != _content(now):
+            return False
+        if before.st_ctime_ns == now.st_ctime_ns or before.st_nlink != now.st_nlink:
+            return True
+        time.sleep(_PAUSE)
+    return False
 
-    touched = before.st_ctime_ns != now.st_ctime_ns and before.st_nlink == now.st_nlink
-    return content(before) == content(now) and not touched
+
+def _content(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

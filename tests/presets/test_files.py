@@ -97,6 +97,18 @@ def test_d14_a_file_that_changes_while_it_is_read(change, signed_preset):
     assert file.closed
 
 
+def test_d14_an_unlink_that_shows_as_a_touch_first(signed_preset):
+    """As on tmpfs, where the time of the change is noted before the count of links."""
+    path = signed_preset / "model.weights.h5"
+    file = PresetFiles(signed_preset, "p").open("model.weights.h5")
+    time.sleep(0.02)
+    path.chmod(0o600)
+    unlink = threading.Timer(0.02, path.unlink)
+    unlink.start()
+    file.close()
+    unlink.join()
+
+
 def test_d14_a_thread_that_swaps_files_all_the_time(tiny, signed_preset, tmp_path):
     """Either version, which differ in one weight, is read whole, or there is an error."""
     path, stop = signed_preset / "task.weights.h5", threading.Event()
