@@ -45,8 +45,8 @@ class EncoderBackbone(Backbone):
         bigram_buckets: rows of a second table, of a token and the next one by their hash, which
             are added to the token's vector; 0 for none. An encoder that stands beside the bag
             of vectors does not see them, the bag does: of rare pairs it learns texts by heart.
-        part_buckets: rows of a third table, of the beginnings and endings of words by their
-            hash, whose bag stands beside all else; 0 for none. See `read_vocabulary`.
+        part_buckets: rows of a third table, of the beginnings and endings of words, whose bag
+            stands beside all else; 0 for none. See `read_vocabulary`.
         ngram_rows: how many of the first table's rows, the last ones, are of n-grams, which
             come after the words: their bag stands beside what words are mapped to.
         word_dropout: share of the tokens whose vectors are zeros in training.

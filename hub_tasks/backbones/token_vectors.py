@@ -25,12 +25,11 @@ def token_vectors(
         `(batch, length, embedding_dim)`, None where there are no such; the layer of the first.
     """
     token_ids, mask, size = inputs["token_ids"], inputs["padding_mask"], config["embedding_dim"]
-    parts = None
+    said = token_ids  # that a word is unknown, and what it begins with
     if config["part_buckets"]:
         of_parts = WordParts(
             config["part_buckets"], size, config["vocabulary_size"], name="word_parts"
         )
-        parts = _with_dropout(of_parts(token_ids), config)
         token_ids = of_parts.known(token_ids)
     if embedding is None:
         table = VectorTable(
@@ -54,6 +53,7 @@ def token_vectors(
         pairs = keras.layers.SpatialDropout1D(config["embedding_dropout"])(
             of_pairs(token_ids, padding_mask=words_of(token_ids, mask, config))
         )
+    parts = _with_dropout(of_parts(said), config) if config["part_buckets"] else None
     return x, pairs, parts, table
 
 

@@ -1,14 +1,14 @@
 """Token ids -> the bag of their vectors, on PyTorch and without training."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
-from keras import ops
 
 from hub_tasks.layers.bigrams import HashedBigrams
 from hub_tasks.layers.table import VectorTable
-from hub_tasks.layers.word_parts import WordParts
+from hub_tasks.layers.word_parts import WordParts, distinct_ids
 
 _AT_ONCE = 2**19  # numbers, which a processor keeps at hand
 
@@ -68,16 +68,11 @@ def bag_of_tokens(
 
 def bag_of_parts(token_ids: Any, padding_mask: Any, parts: WordParts) -> Any:
     """What `bag_of_vectors` gives for the parts of words, `(batch, 2 * dim)`."""
-    from torch.nn.functional import embedding_bag
+    from torch.nn.functional import embedding
 
-    table = parts.table.embeddings.value
-
-    def vectors(*rows: Any) -> Any:
-        flat = ops.reshape(ops.stack(rows, axis=-1), (-1, len(rows)))
-        summed = embedding_bag(flat, table, mode="sum", padding_idx=0)
-        return summed.mul_(parts.scale).reshape(*rows[0].shape, -1)
-
-    return _bags(vectors, padding_mask, parts.rows_of(token_ids), table.shape[1], largest=True)
+    distinct, places = distinct_ids(token_ids)
+    sums = parts.sums(distinct)
+    return _bags(partial(embedding, weight=sums), padding_mask, [places], parts.dim, largest=True)
 
 
 def _bags(

@@ -58,6 +58,54 @@ class VectorTable(keras.layers.Embedding):
         vectors = torch.nn.functional.embedding(ids, table, sparse=True)
         return ops.cast(vectors, self.compute_dtype)
 
+    def sums(self, ids):
+        """The sums of several vectors each.
+
+        One after the other is added: all at once would be several times what a processor keeps
+        at hand.
+
+        Args:
+            ids: `(..., rows)`, int32, 0 for no vector.
+
+        Returns:
+            `(..., dim)`.
+        """
+        backend = keras.backend.backend()
+        if backend == "torch" and not self.lora_enabled:
+            total = self._sums_on_torch(ids)
+        elif backend == "jax":
+            total = self._sums_on_jax(ids)
+        else:
+            total = sum(self._of(ids[..., k]) for k in range(ids.shape[-1]))
+        if self.lookups is not None:
+            total = self.lookups.add(ids, total)
+        return ops.cast(total, self.compute_dtype)
+
+    def _of(self, rows):
+        """Vectors, zeros for row 0."""
+        if self.lora_enabled:
+            vectors = ops.cast(super().call(rows), self.variable_dtype)
+        elif reads_rows(self.embeddings.value):
+            vectors = self.embeddings.value.sparse_read(rows)
+        else:
+            vectors = ops.take(self.embeddings, rows, axis=0)
+        return vectors * ops.cast(rows[..., None] > 0, vectors.dtype)
+
+    def _sums_on_jax(self, ids):
+        def add(so_far, rows):
+            return so_far + self._of(rows), None
+
+        nothing = ops.zeros((*ids.shape[:-1], self.output_dim), self.variable_dtype)
+        return ops.scan(add, nothing, ops.moveaxis(ids, -1, 0))[0]
+
+    def _sums_on_torch(self, ids):
+        from torch.nn.functional import embedding_bag
+
+        options = {"mode": "sum", "padding_idx": 0, "sparse": self.sparse_gradients}
+        flat = ops.reshape(ids, (-1, ids.shape[-1]))
+        summed = embedding_bag(flat, self.embeddings.value, **options)
+        return ops.reshape(summed, (*ids.shape[:-1], self.output_dim))
+
 
 class Lookups:
     """What the calls of one table look up while a step is traced.
@@ -66,17 +114,22 @@ class Lookups:
         added: what is added to the vectors of each call; None to add nothing.
 
     Attributes:
-        ids: the rows of each call.
+        ids: the rows of each call, `(..., rows)` where vectors are sums of several.
+        vectors: of each call, `(..., dim)`.
     """
 
     def __init__(self, added: Sequence[Any] | None):
         self.ids: list[Any] = []
+        self.vectors: list[Any] = []
         self._added = added
 
     def add(self, ids: Any, vectors: Any) -> Any:
-        """Notes the rows of a call; returns its vectors with what is added to them."""
+        """Notes a call; returns its vectors with what is added to them."""
+        if self._added is not None:
+            vectors += self._added[len(self.ids)]
         self.ids.append(ids)
-        return vectors if self._added is None else vectors + self._added[len(self.ids) - 1]
+        self.vectors.append(vectors)
+        return vectors
 
     @classmethod
     @contextmanager

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from math import sqrt
-from zlib import crc32
 
 import keras
 import numpy as np
@@ -21,11 +20,12 @@ class WordParts(keras.layers.Layer):
 
     A part is the first 2, 3, 4 or 5 characters, the whole word among them, or the last 2 or 3
     of a longer word. Which parts a token has is read off the vocabulary by `read`; before that
-    it has none. Vectors of parts in place of all n-grams of characters are after Bojanowski et
-    al., 2016, https://arxiv.org/abs/1607.04606.
+    it has none. They are numbered as they come in it: where there are more than rows, those of
+    rare words share rows. Vectors of parts in place of all n-grams of characters are after
+    Bojanowski et al., 2016, https://arxiv.org/abs/1607.04606.
 
     Args:
-        buckets: rows of the table, which parts share by their hash.
+        buckets: rows of the table.
         dim: the size of a vector.
         words: how many tokens there are. An id from `words` on is an unknown word: `words * n`
             more than the id of one whose first `n` beginnings it has.
@@ -46,6 +46,7 @@ class WordParts(keras.layers.Layer):
     >>> import numpy as np
     >>> from hub_tasks.layers import WordParts
     >>> parts = WordParts(100, 8, words=3)
+    >>> parts.build((None, None))
     >>> parts.read(["[PAD]", "card", "cards"])
     >>> parts(np.array([[1, 2, 1]], "int32")).shape[-1]
     8
@@ -60,12 +61,12 @@ class WordParts(keras.layers.Layer):
         self.table = VectorTable(
             buckets + 1, dim, embeddings_initializer=random_weights("uniform"), name="table"
         )
-        self.rows = self.add_weight(
-            (words, PARTS), initializer="zeros", dtype="int32", trainable=False, name="rows"
-        )
 
     def build(self, input_shape):
         self.table.build(input_shape)
+        self.rows = self.add_weight(
+            (self.words, PARTS), initializer="zeros", dtype="int32", trainable=False, name="rows"
+        )
 
     def read(self, vocabulary: Sequence[str], without: Sequence[str] = ()) -> None:
         """Learns which parts the tokens have.
@@ -75,30 +76,43 @@ class WordParts(keras.layers.Layer):
             without: those that are no words.
         """
         rows = np.zeros(self.rows.shape, "int32")
+        numbers: dict[str, int] = {}
         for i, word in enumerate(vocabulary):
             if word not in without:
                 for k, part in enumerate(parts_of(word)):
-                    rows[i, k] = 1 + crc32(part.encode()) % self.buckets if part else 0
+                    if part:
+                        rows[i, k] = self._row(numbers.setdefault(part, len(numbers)))
         self.rows.assign(rows)
 
+    def _row(self, number: int) -> int:
+        """The row of a part; one too many has that of a late part, which is in rare words too."""
+        return 1 + (number if number < self.buckets else self.buckets - 1 - number % self.buckets)
+
     def call(self, token_ids):
-        total = 0.0
-        for rows in self.rows_of(token_ids):
-            vectors = self.table(rows)
-            total += vectors * ops.cast(rows[:, :, None] > 0, vectors.dtype)
-        return total * self.scale
+        backend = keras.backend.backend()
+        if backend == "jax" or (backend == "tensorflow" and not self.table.sparse_gradients):
+            return self.sums(token_ids)  # XLA must know how many there are
+        distinct, places = distinct_ids(token_ids)
+        sums = self.sums(distinct)
+        if backend == "torch":
+            return ops.take(sums, places, axis=0)
+        import tensorflow as tf
+
+        return tf.gather_nd(sums, places[..., None])  # whose gradient is no sparse one
+
+    def sums(self, token_ids):
+        """What the parts of tokens add up to, `(..., dim)` for ids `(...,)`."""
+        return self.table.sums(self.rows_of(token_ids)) * self.scale
 
     def known(self, token_ids):
         """Ids with that of the unknown token for unknown words."""
         return ops.where(token_ids < self.words, token_ids, self.unknown)
 
     def rows_of(self, token_ids):
-        """The rows of each part, `(batch, length)`, 0 where there is none."""
-        shared = token_ids // self.words  # how many beginnings of an unknown word are known
+        """The rows of the parts, `(..., parts)`, 0 where there is none."""
+        shared = token_ids[..., None] // self.words  # the known beginnings of an unknown word
         rows = ops.take(self.rows, token_ids % self.words, axis=0)
-        return [
-            rows[:, :, k] * ops.cast((shared == 0) | (shared > k), rows.dtype) for k in range(PARTS)
-        ]
+        return rows * ops.cast((shared == 0) | (shared > ops.arange(PARTS)), rows.dtype)
 
     def compute_output_shape(self, input_shape, **shapes):
         return (*input_shape, self.dim)
@@ -106,6 +120,18 @@ class WordParts(keras.layers.Layer):
     def get_config(self):
         names = ("buckets", "dim", "words", "unknown")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def distinct_ids(ids):
+    """The distinct ones of some ids, and the place of each id among them; not on JAX."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.unique(ids, return_inverse=True)
+    import tensorflow as tf
+
+    distinct, places = tf.unique(tf.reshape(ids, (-1,)))
+    return distinct, tf.reshape(places, tf.shape(ids))
 
 
 def parts_of(word: str) -> list[str]:

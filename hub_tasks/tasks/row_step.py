@@ -4,7 +4,7 @@ JAX's gradient of a lookup is as large as the table, most of it zeros. Here zero
 the vectors that were looked up, and the gradient is taken of those in place of the table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -67,15 +67,38 @@ def _gradients(
     gradients = jax.value_and_grad(loss_of, argnums=(0, 1), has_aux=True)
     (_, (updates, rows)), (grads, of_rows) = gradients(rest, added)
     for place, table, ids, values in zip(places, tables, rows, of_rows, strict=True):
-        if not ids:  # never looked up
-            grads[place] = ops.zeros_like(trainable[place])
-            continue
-        grads[place] = RowGradient(
-            ops.concatenate([ops.reshape(value, (-1, table.output_dim)) for value in values]),
-            ops.concatenate([ops.reshape(row, (-1,)) for row in ids]),
-            table.embeddings.shape,
-        )
+        grads[place] = _of_table(table, ids, values)
     return grads, updates
+
+
+def _of_table(table: VectorTable, ids: Sequence[Any], values: Sequence[Any]) -> Any:
+    """The gradient of a table from those of what its calls looked up.
+
+    Of rows, or as large as the table where that is no more: where sums of many rows are looked
+    up, or nothing is.
+    """
+    shape = table.embeddings.shape
+    found = [pair for call in zip(ids, values, strict=True) for pair in _columns(*call, shape)]
+    if not 0 < sum(rows.size for rows, _ in found) < shape[0]:
+        gradient = ops.zeros(shape, table.variable_dtype)
+        for rows, value in found:
+            gradient = gradient.at[rows].add(value, mode="drop")
+        return gradient
+    real = [value * ops.cast(rows < shape[0], value.dtype)[:, None] for rows, value in found]
+    rows = ops.minimum(ops.concatenate([rows for rows, _ in found]), shape[0] - 1)
+    return RowGradient(ops.concatenate(real), rows, shape)
+
+
+def _columns(ids: Any, values: Any, shape: tuple[int, int]) -> Iterator[tuple[Any, Any]]:
+    """Rows and their gradients; of a sum the first rows, then the second, ..., beyond the table
+    where there is none."""
+    values = ops.reshape(values, (-1, shape[1]))
+    if ids.size == len(values):
+        yield ops.reshape(ids, (-1,)), values
+        return
+    ids = ops.where(ids > 0, ids, shape[0])
+    for k in range(ids.shape[-1]):
+        yield ops.reshape(ids[..., k], (-1,)), values
 
 
 def _zeros(model: keras.Model, tables: Sequence[VectorTable], state: Any, x: Any) -> list[Any]:
@@ -85,9 +108,6 @@ def _zeros(model: keras.Model, tables: Sequence[VectorTable], state: Any, x: Any
     def found() -> Any:
         with Lookups.recorded(tables, [None for _ in tables]) as lookups:
             model.stateless_call(*state[:2], x, training=True)
-        return [lookup.ids for lookup in lookups]
+        return [lookup.vectors for lookup in lookups]
 
-    return [
-        [ops.zeros((*ids.shape, table.output_dim), table.variable_dtype) for ids in calls]
-        for table, calls in zip(tables, jax.eval_shape(found), strict=True)
-    ]
+    return jax.tree.map(lambda x: ops.zeros(x.shape, x.dtype), jax.eval_shape(found))

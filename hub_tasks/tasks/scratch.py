@@ -193,12 +193,12 @@ def _rows_for_pairs(most: int, tokenizer: Tokenizer, columns: Sequence[Sequence[
 
 
 def _rows_for_parts(made_by: type[EncoderBackbone], tokenizer: TrainedTokenizer) -> int:
-    """Twice as many as the words have parts; none beside pieces of words, or without a bag."""
+    """One for each part that the words have; none beside pieces of words, or without a bag."""
     if not (made_by.bag_alone or made_by.beside_bag) or tokenizer.options["unit"] == "subword":
         return 0
     words = set(tokenizer.vocabulary) - set(tokenizer.special_tokens)
     parts = {part for word in words for part in parts_of(word) if part}
-    return min(2 * len(parts), made_by.most_parts)
+    return min(len(parts), made_by.most_parts)
 
 
 def _check(

@@ -114,7 +114,7 @@ def test_gradients_are_sparse_in_fit_where_the_optimizer_takes_them(optimizer, s
         optimizer, "apply", lambda grads, *of: applied.append(grads) or apply(grads, *of)
     )
     with sparse_gradients(model):
-        model.fit(IDS, np.ones((4, 1)), verbose=0)
+        model.fit(IDS, np.ones((4, 1)), batch_size=2, verbose=0)
         assert table.sparse_gradients == sparse
         if BACKEND == "torch":
             assert table.embeddings.value.grad.is_sparse == sparse
@@ -156,3 +156,51 @@ def test_a_table_that_is_looked_up_twice_has_the_gradients_of_both(frozen):
         results.append(model.get_weights())
     for weight, other in zip(*results, strict=True):
         np.testing.assert_allclose(weight, other, rtol=1e-5, atol=1e-6)
+
+
+class Summed(keras.layers.Layer):
+    """Adds up the vectors of the first two of three ids, and of all of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = VectorTable(9, 4, name="embedding")
+
+    def build(self, input_shape):
+        self.table.build(input_shape)
+
+    def call(self, ids):
+        return self.table.sums(ids[:, :2]) * ops.tanh(self.table.sums(ids))
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])  # with fewer rows than the table has, and more
+def test_sums_of_vectors_have_gradients_of_rows_and_none_of_row_0(batch_size):
+    results = []
+    for lazy in (True, False):
+        keras.utils.set_random_seed(0)
+        inputs, summed = keras.Input((3,), dtype="int32"), Summed()
+        model = RowStepModel(inputs, keras.layers.Dense(1)(summed(inputs)))
+        before = ops.convert_to_numpy(summed.table.embeddings).copy()
+        model.compile(AdamW(0.01, weight_decay=0.0, lazy_embeddings=True), "mse")
+        with sparse_gradients(model) if lazy else nullcontext():
+            model.fit(IDS, np.arange(4.0)[:, None], batch_size=batch_size, epochs=3, verbose=0)
+        results.append(model.get_weights())
+    for weight, other in zip(*results, strict=True):
+        np.testing.assert_allclose(weight, other, rtol=1e-5, atol=1e-6)
+    moved = (ops.convert_to_numpy(summed.table.embeddings) != before).any(axis=1)
+    assert moved.nonzero()[0].tolist() == [3, 6, 8]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "float16"])
+@pytest.mark.parametrize("lora", [False, True])
+def test_sums_are_those_of_the_vectors(dtype, lora):
+    table = VectorTable(9, 4, dtype=dtype, name="embedding")
+    table.build((None, None))
+    if lora:
+        table.enable_lora(2)
+        table.lora_embeddings_b.assign(np.ones((2, 4)))
+    ids = np.array([[[3, 0, 3], [8, 2, 1]], [[0, 0, 0], [0, 5, 0]]], "int32")
+    vectors = ops.convert_to_numpy(ops.cast(table(ids), "float32"))
+    sums = ops.cast(table.sums(ids), "float32")
+    expected = (vectors * (ids > 0)[..., None]).sum(axis=2)
+    np.testing.assert_allclose(ops.convert_to_numpy(sums), expected, atol=0.02, rtol=0.02)
+    assert table.sums(ids).dtype == table(ids).dtype
