@@ -90,8 +90,10 @@ def _of_table(table: VectorTable, ids: Sequence[Any], values: Sequence[Any]) -> 
 
 
 def _columns(ids: Any, values: Any, shape: tuple[int, int]) -> Iterator[tuple[Any, Any]]:
-    """Rows and their gradients; of a sum the first rows, then the second, ..., beyond the table
-    where there is none."""
+    """Rows and their gradients; of sums those of the first rows, then of the second, and so on.
+
+    Where a sum has fewer, the row is one beyond the table.
+    """
     values = ops.reshape(values, (-1, shape[1]))
     if ids.size == len(values):
         yield ops.reshape(ids, (-1,)), values

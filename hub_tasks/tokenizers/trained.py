@@ -128,12 +128,22 @@ class TrainedTokenizer(Tokenizer):
                 f"enough. {received(texts=len(texts), min_frequency=min_frequency, unit=unit)}"
             )
         vocabulary = [*special, *tokens][:max_vocabulary]
-        return cls(vocabulary, family, unit, lowercase, **ngrams)  # type: ignore[arg-type]
+        made = cls(vocabulary, family, unit, lowercase, **ngrams)  # type: ignore[arg-type]
+        return made if made._has_ngrams() else made._with(buckets=0)
+
+    def _has_ngrams(self) -> bool:
+        """Whether any text has n-grams; of a character and its bounds none has more than two."""
+        shortest, longest = self.options["character_ngrams"]
+        of_characters = longest > 0 and (self.options["unit"] != "character" or shortest <= 2)
+        return of_characters or self.options["word_ngrams"] > 1
+
+    def _with(self, **options: object) -> "TrainedTokenizer":
+        changed = {**self.options, **options}
+        return type(self)(self.vocabulary, self.family, **changed)  # type: ignore[arg-type]
 
     def with_beginnings(self) -> "TrainedTokenizer":
         """The same tokenizer, with `unknown_beginnings`."""
-        options = {**self.options, "unknown_beginnings": True}
-        return type(self)(self.vocabulary, self.family, **options)  # type: ignore[arg-type]
+        return self._with(unknown_beginnings=True)
 
     def id_to_token(self, id: int) -> str:
         """The token with this id; the unknown one for a word that begins as a known one."""

@@ -159,6 +159,23 @@ def test_a_whole_word_is_no_ngram_of_its_own():
     assert counts == {"a": 1, "by": 1 + len(["<by", "by>"]), "day": 1 + 3 + 2}
 
 
+@pytest.mark.parametrize(
+    ("ngrams", "has"),
+    [((1, (3, 5)), False), ((1, (2, 3)), True), ((2, (3, 5)), True), ((1, (0, 0)), False)],
+)
+def test_where_there_are_no_ngrams_they_have_no_ids(ngrams, has):
+    word_ngrams, character_ngrams = ngrams
+    tokenizer = train(
+        ["很好看", "难看"],
+        word_ngrams=word_ngrams,
+        character_ngrams=character_ngrams,
+        buckets=1000,
+    )
+    assert tokenizer.options["unit"] == "character"
+    assert (tokenizer.vocabulary_size() > len(tokenizer.vocabulary)) == has
+    assert (len(tokenizer("好看")) > 2) == has
+
+
 def test_runs_of_words_know_their_order():
     tokenizer = train(word_ngrams=3, buckets=10_000)
     forth, back = tokenizer("good film day"), tokenizer("day film good")
