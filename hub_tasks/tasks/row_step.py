@@ -94,13 +94,12 @@ def _columns(ids: Any, values: Any, shape: tuple[int, int]) -> Iterator[tuple[An
 
     Where a sum has fewer, the row is one beyond the table.
     """
-    values = ops.reshape(values, (-1, shape[1]))
-    if ids.size == len(values):
-        yield ops.reshape(ids, (-1,)), values
-        return
-    ids = ops.where(ids > 0, ids, shape[0])
-    for k in range(ids.shape[-1]):
-        yield ops.reshape(ids[..., k], (-1,)), values
+    columns = [ids]
+    if ids.ndim == values.ndim:
+        ids = ops.where(ids > 0, ids, shape[0])
+        columns = [ids[..., k] for k in range(ids.shape[-1])]
+    for rows in columns:
+        yield ops.reshape(rows, (-1,)), ops.reshape(values, (-1, shape[1]))
 
 
 def _zeros(model: keras.Model, tables: Sequence[VectorTable], state: Any, x: Any) -> list[Any]:
