@@ -19,7 +19,9 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import tokenizers
@@ -97,17 +99,22 @@ CASES: dict[str, tuple[Callable[[pathlib.Path], Any], str]] = {
 }
 
 
-def bag(x: torch.Tensor) -> torch.Tensor:
-    """The mean of a text's vectors, and the largest value of each entry."""
-    return torch.cat([x.mean(0), x.max(0).values])
+Vector = torch.Tensor
+Weights = dict[str, torch.Tensor]
+Text = tuple[list[str], list[int]]  # its words, and their ids
 
 
-def average_embedding(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
+def bag(x: Vector) -> Vector:
+    """The mean of a text's vectors, and the largest value of each entry; zeros without any."""
+    return torch.cat([x.mean(0), x.max(0).values]) if len(x) else torch.zeros(2 * x.shape[1])
+
+
+def average_embedding(x: Vector, text: Text, weights: Weights, known: list[str]) -> Vector:
     """The bag of the tokens' vectors."""
     return bag(x)
 
 
-def kim_cnn(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
+def kim_cnn(x: Vector, text: Text, weights: Weights, known: list[str]) -> Vector:
     """The largest output of each filter, the text between zeros, and the bag of vectors."""
     found = []
     for name in [name for name in weights if name.endswith("/kernel")]:
@@ -119,7 +126,7 @@ def kim_cnn(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat([*found, bag(x)])
 
 
-def bilstm(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
+def bilstm(x: Vector, text: Text, weights: Weights, known: list[str]) -> Vector:
     """The bag of both states, and that of the tokens' vectors."""
     _, *cells = weights.values()
     lstm = torch.nn.LSTM(x.shape[1], len(cells[1]), bidirectional=True)
@@ -132,32 +139,87 @@ def bilstm(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
         return torch.cat([bag(lstm(x)[0]), bag(x)])
 
 
-ENCODERS = {
-    "average_embedding": (average_embedding, {}, "h5"),
-    "kim_cnn": (kim_cnn, {"filters": 4, "widths": (2, 3)}, "safetensors"),
-    "bilstm": (bilstm, {"units": 4}, "h5"),
+def pairs_and_parts(x: Vector, text: Text, weights: Weights, known: list[str]) -> Vector:
+    """The bag of the tokens' vectors with those of pairs, and that of the parts of words."""
+    table = weights["word_parts/table/embeddings"]
+    numbers: dict[str, int] = {}
+    for word in known:
+        for part in beginnings(word) + endings(word):
+            numbers.setdefault(part, 1 + len(numbers))
+    sums = []
+    for word in text[0]:
+        # The beginnings of an unknown word that a known one has too, the longest and shorter ones.
+        own = beginnings(word) + (endings(word) if word in known else [])
+        rows = [numbers[part] for part in own if part in numbers]
+        sums.append(table[rows].sum(0) / 6**0.5)
+    return torch.cat([bag(x + pairs(text[1], weights)), bag(torch.stack(sums))])
+
+
+def fast_ngram(x: Vector, text: Text, weights: Weights, known: list[str]) -> Vector:
+    """The bag of the tokens' vectors with those of pairs, and that of n-grams of characters."""
+    table = weights["embedding/embeddings"]
+    ngrams = [
+        bounded[i : i + n].encode()
+        for bounded in (f"<{word}>" for word in text[0])
+        for n in range(3, min(5, len(bounded) - 1) + 1)
+        for i in range(len(bounded) - n + 1)
+    ]
+    rows = [len(table) - _NGRAMS + crc32(ngram) % _NGRAMS for ngram in ngrams]
+    return torch.cat([bag(x + pairs(text[1], weights)), bag(table[rows])])
+
+
+def beginnings(word: str) -> list[str]:
+    return [f"<{word[:n]}" for n in (2, 3, 4, 5) if len(word) >= n]
+
+
+def endings(word: str) -> list[str]:
+    return [f"{word[-n:]}>" for n in (2, 3) if len(word) > n]
+
+
+def pairs(ids: list[int], weights: Weights) -> Vector:
+    """What is added to each token for itself and the next one."""
+    table = weights["bigrams/table/embeddings"]
+    hashes = [
+        (a % 32_749 * 40_503 % len(table) + b % 32_749 * 30_011 % len(table)) % len(table)
+        for a, b in pairwise(ids)
+    ]
+    return torch.cat([table[hashes], torch.zeros(1, table.shape[1])])
+
+
+_NGRAMS = 50
+_ALONE = {"bigram_buckets": 0, "part_buckets": 0}
+# Case -> encoder, what computes it, hyper-parameters, format of the weights.
+ENCODERS: dict[str, tuple[str, Callable[..., Vector], dict[str, Any], str]] = {
+    "average_embedding": ("average_embedding", average_embedding, _ALONE, "h5"),
+    "kim_cnn": ("kim_cnn", kim_cnn, {"filters": 4, "widths": (2, 3), **_ALONE}, "safetensors"),
+    "bilstm": ("bilstm", bilstm, {"units": 4, **_ALONE}, "h5"),
+    "pairs_and_parts": ("average_embedding", pairs_and_parts, {}, "safetensors"),
+    "fast_ngram": ("fast_ngram", fast_ngram, {"buckets": _NGRAMS}, "h5"),
 }
 
 
 def make_encoder(name: str, target: pathlib.Path) -> None:
     """Writes one preset of a small encoder and what it must give."""
-    encode, sizes, weights_format = ENCODERS[name]
+    encoder, encode, sizes, weights_format = ENCODERS[name]
     clf = hub_tasks.TextClassifier.from_scratch(
-        name, TEXTS[:3], LABELS, label_names=LABELS, embedding_dim=6, **sizes
+        encoder, TEXTS[:3], LABELS, label_names=LABELS, embedding_dim=6, **sizes
     )
     torch.manual_seed(1)
-    for variable in clf.weights:
+    for variable in (*clf.backbone.named_weights().values(), *clf.head_variables()):
         variable.assign(torch.randn(tuple(variable.shape)).numpy())
     clf.save_to_preset(target, weights_format=weights_format)
     stored = {n: torch.tensor(np.array(v)) for n, v in clf.backbone.named_weights().items()}
     kernel, bias = (torch.tensor(np.array(v)) for v in clf.head_variables())
     vocabulary = (target / "assets/tokenizer/vocabulary.txt").read_text().split("\n")
     ids = {token: i for i, token in enumerate(vocabulary)}
+    known = [token for token in vocabulary if token not in ("[PAD]", "[UNK]", "[SEP]")]
     logits = []
     for text in TEXTS:
-        words = re.findall(r"\w+|[^\w\s]", text.lower()) or ["[PAD]"]
-        x = stored["embedding/embeddings"][[ids.get(word, ids["[UNK]"]) for word in words]]
-        logits.append((encode(x, stored) @ kernel + bias).tolist())
+        words = re.findall(r"\w+|[^\w\s]", text.lower())
+        rows = [ids.get(word, ids["[UNK]"]) for word in words] or [ids["[PAD]"]]
+        x = stored["embedding/embeddings"][rows]
+        found = encode(x, (words or [""], rows), stored, known)
+        logits.append((found @ kernel + bias).tolist())
     _write_record(target, f"torch {torch.__version__}", logits)
 
 
@@ -200,7 +262,8 @@ def _write_record(target: pathlib.Path, by: str, logits: list[list[float]]) -> N
 def main() -> None:
     """Makes the cases that the installed hub_tasks knows."""
     known = [name for name in CASES if name in hub_tasks.families.FAMILIES]
-    known += [name for name in ENCODERS if name in getattr(hub_tasks.families, "ENCODERS", ())]
+    encoders = getattr(hub_tasks.families, "ENCODERS", ())
+    known += [name for name, (encoder, *_) in ENCODERS.items() if encoder in encoders]
     for name in known:
         target = GOLDEN / f"schema_{SCHEMA_VERSION}" / name
         if target.exists():
