@@ -148,8 +148,8 @@ def parts_of_words(backbone: hub_tasks.EncoderBackbone, token_ids: np.ndarray) -
     """The rows of the parts of words, `(batch, length, parts)`; zeros where ours has none."""
     if not backbone.config["part_buckets"]:
         return np.zeros((*token_ids.shape, PARTS), "int32")
-    rows = backbone.get_layer("word_parts").rows_of(token_ids)
-    return np.stack([keras.ops.convert_to_numpy(row) for row in rows], axis=-1)
+    rows = backbone.get_layer("word_parts").rows_of(keras.ops.convert_to_tensor(token_ids))
+    return keras.ops.convert_to_numpy(rows)
 
 
 class Arrays(keras.utils.PyDataset):

@@ -145,6 +145,18 @@ def test_plain_models_are_of_our_shape(encoder):
     assert model.predict_on_batch(tokens).shape == (2, 2)
 
 
+def test_a_plain_model_is_given_the_parts_of_words():
+    clf = hub_tasks.TextClassifier.from_scratch("cnn", ["card cards", "lard"], LABELS[:2])
+    ids = clf.preprocessor(["card lard", "cards"])["token_ids"]
+    rows = workers.parts_of_words(clf.backbone, ids)
+    assert rows.shape == (*ids.shape, PARTS)
+    (card, lard), (cards, padding) = rows[:, :2]
+    assert (card > 0).tolist() == [True] * 3 + [False] + [True] * 2  # of no 5 characters
+    assert (card == cards).tolist() == [True] * 3 + [False] * 3  # ca, car, card
+    assert (card == lard).tolist() == [False] * 3 + [True, True, True]  # rd, ard
+    assert not padding.any()
+
+
 def test_every_encoder_has_a_plain_model():
     ours = {n for n in ENCODERS if hasattr(hub_tasks, f"{ENCODERS[n].prefix}Backbone")}
     assert set(PLAIN) == ours
