@@ -89,16 +89,10 @@ class WordParts(keras.layers.Layer):
         return 1 + (number if number < self.buckets else self.buckets - 1 - number % self.buckets)
 
     def call(self, token_ids):
-        backend = keras.backend.backend()
-        if backend == "jax" or (backend == "tensorflow" and not self.table.sparse_gradients):
-            return self.sums(token_ids)  # XLA must know how many there are
+        if keras.backend.backend() != "torch":
+            return self.sums(token_ids)
         distinct, places = distinct_ids(token_ids)
-        sums = self.sums(distinct)
-        if backend == "torch":
-            return ops.take(sums, places, axis=0)
-        import tensorflow as tf
-
-        return tf.gather_nd(sums, places[..., None])  # whose gradient is no sparse one
+        return ops.take(self.sums(distinct), places, axis=0)
 
     def sums(self, token_ids):
         """What the parts of tokens add up to, `(..., dim)` for ids `(...,)`."""
@@ -123,15 +117,10 @@ class WordParts(keras.layers.Layer):
 
 
 def distinct_ids(ids):
-    """The distinct ones of some ids, and the place of each id among them; not on JAX."""
-    if keras.backend.backend() == "torch":
-        import torch
+    """The distinct ones of some ids, and the place of each id among them, on PyTorch."""
+    import torch
 
-        return torch.unique(ids, return_inverse=True)
-    import tensorflow as tf
-
-    distinct, places = tf.unique(tf.reshape(ids, (-1,)))
-    return distinct, tf.reshape(places, tf.shape(ids))
+    return torch.unique(ids, return_inverse=True)
 
 
 def parts_of(word: str) -> list[str]:
