@@ -14,8 +14,8 @@ def fits(tensors: Iterable[Any]) -> bool:
 
 
 def takes(values: list[Any]) -> bool:
-    """Whether the values of variables can be trained; the kernel takes memory as it comes."""
-    return fits(values) and all(value.is_contiguous() for value in values)
+    """Whether the values of variables can be trained."""
+    return fits(values)
 
 
 def joined(grads: list[Any], by_row: bool) -> list[Any]:
@@ -44,7 +44,11 @@ def decay(optimizer: Any, variables: list[Any]) -> None:
 
 
 def update(optimizer: Any, grads: list[Any], variables: list[Any], learning_rate: Any) -> None:
-    """A step of all variables, those of one rate together."""
+    """A step of all variables, those of one rate together.
+
+    The kernel takes memory as it comes. What lies there in another order, as the orthogonal
+    kernels of recurrent layers do, takes Keras's step.
+    """
     import torch
 
     groups: dict[float, list[tuple[Any, Any]]] = {}
@@ -53,7 +57,7 @@ def update(optimizer: Any, grads: list[Any], variables: list[Any], learning_rate
             rate = float(learning_rate * optimizer.rate_of(variable))
             if grad.is_sparse:
                 _update_rows(optimizer, grad, variable, rate)
-            elif optimizer.is_lazy(variable):
+            elif optimizer.is_lazy(variable) or not variable.value.is_contiguous():
                 optimizer.update_step(grad, variable, learning_rate)
             else:
                 groups.setdefault(rate, []).append((grad, variable))

@@ -11,6 +11,7 @@ from hub_tasks.layers import VectorTable
 from hub_tasks.tasks.adamw import AdamW, sparse_gradients
 from hub_tasks.tasks.adamw_rows import RowGradient, has_rows
 from hub_tasks.tasks.row_step import RowStepModel
+from tests.checks.tiny import ENCODERS_OF_OURS, from_scratch
 
 pytestmark = pytest.mark.backend
 
@@ -124,6 +125,15 @@ def test_gradients_are_sparse_in_fit_where_the_optimizer_takes_them(optimizer, s
     assert not table.sparse_gradients
     if BACKEND == "torch":
         assert not table.embeddings.value.grad.is_sparse
+
+
+@pytest.mark.parametrize("encoder", ENCODERS_OF_OURS)
+def test_tables_of_every_encoder_are_trained_by_row(encoder):
+    clf = from_scratch(encoder, ["a fine film", "a dull film"], ["good", "bad"])
+    tables = [layer for layer in clf._flatten_layers() if isinstance(layer, VectorTable)]
+    expected = BACKEND != "torch" or clf.weights[0].value.device.type == "cpu"
+    with sparse_gradients(clf):
+        assert {table.sparse_gradients for table in tables} == {expected}
 
 
 class Twice(keras.layers.Layer):
