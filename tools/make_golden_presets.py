@@ -141,18 +141,36 @@ def bilstm(x: Vector, text: Text, weights: Weights, known: list[str]) -> Vector:
 
 def pairs_and_parts(x: Vector, text: Text, weights: Weights, known: list[str]) -> Vector:
     """The bag of the tokens' vectors with those of pairs, and that of the parts of words."""
+    return torch.cat([bag(x + pairs(text[1], weights)), bag(parts(text[0], weights, known))])
+
+
+def compared(x: Vector, text: Text, weights: Weights, known: list[str]) -> Vector:
+    """The same of two texts, and how each of the bags of one is related to that of the other."""
+    end, found = text[0].index("[SEP]"), [pairs_and_parts(x, text, weights, known)]
+    for vectors in (x + pairs(text[1], weights), parts(text[0], weights, known)):
+        bags = [bag(vectors[:end]), bag(vectors[end + 1 :])]
+        u, v = (
+            each[: x.shape[1]] / (each[: x.shape[1]].norm() ** 2 + 1e-6) ** 0.5 for each in bags
+        )
+        more = bags[0] - bags[1]
+        found += [more[: len(u)], more.abs(), u * v * len(u) ** 0.5, (u @ v)[None]]
+    return torch.cat(found)
+
+
+def parts(words: list[str], weights: Weights, known: list[str]) -> Vector:
+    """The vectors of words' beginnings and endings, added up for each word."""
     table = weights["word_parts/table/embeddings"]
     numbers: dict[str, int] = {}
     for word in known:
         for part in beginnings(word) + endings(word):
             numbers.setdefault(part, 1 + len(numbers))
     sums = []
-    for word in text[0]:
+    for word in words:
         # The beginnings of an unknown word that a known one has too, the longest and shorter ones.
         own = beginnings(word) + (endings(word) if word in known else [])
         rows = [numbers[part] for part in own if part in numbers]
         sums.append(table[rows].sum(0) / 6**0.5)
-    return torch.cat([bag(x + pairs(text[1], weights)), bag(torch.stack(sums))])
+    return torch.stack(sums)
 
 
 def fast_ngram(x: Vector, text: Text, weights: Weights, known: list[str]) -> Vector:
@@ -195,14 +213,17 @@ ENCODERS: dict[str, tuple[str, Callable[..., Vector], dict[str, Any], str]] = {
     "bilstm": ("bilstm", bilstm, {"units": 4, **_ALONE}, "h5"),
     "pairs_and_parts": ("average_embedding", pairs_and_parts, {}, "safetensors"),
     "fast_ngram": ("fast_ngram", fast_ngram, {"buckets": _NGRAMS}, "h5"),
+    "compared": ("average_embedding", compared, {}, "h5"),
 }
 
 
 def make_encoder(name: str, target: pathlib.Path) -> None:
     """Writes one preset of a small encoder and what it must give."""
     encoder, encode, sizes, weights_format = ENCODERS[name]
+    texts = [[text, TEXTS[i - 1]] for i, text in enumerate(TEXTS)] if encode is compared else TEXTS
+    columns = tuple(zip(*texts[:3], strict=True)) if encode is compared else texts[:3]
     clf = hub_tasks.TextClassifier.from_scratch(
-        encoder, TEXTS[:3], LABELS, label_names=LABELS, embedding_dim=6, **sizes
+        encoder, columns, LABELS, label_names=LABELS, embedding_dim=6, **sizes
     )
     torch.manual_seed(1)
     for variable in (*clf.backbone.named_weights().values(), *clf.head_variables()):
@@ -214,13 +235,14 @@ def make_encoder(name: str, target: pathlib.Path) -> None:
     ids = {token: i for i, token in enumerate(vocabulary)}
     known = [token for token in vocabulary if token not in ("[PAD]", "[UNK]", "[SEP]")]
     logits = []
-    for text in TEXTS:
-        words = re.findall(r"\w+|[^\w\s]", text.lower())
+    for text in texts:
+        split = [re.findall(r"\w+|[^\w\s]", each.lower()) for each in np.atleast_1d(text)]
+        words = [word for more in split for word in ("[SEP]", *more)][1:]
         rows = [ids.get(word, ids["[UNK]"]) for word in words] or [ids["[PAD]"]]
         x = stored["embedding/embeddings"][rows]
         found = encode(x, (words or [""], rows), stored, known)
         logits.append((found @ kernel + bias).tolist())
-    _write_record(target, f"torch {torch.__version__}", logits)
+    _write_record(target, f"torch {torch.__version__}", texts, logits)
 
 
 def make(name: str, target: pathlib.Path) -> None:
@@ -244,16 +266,16 @@ def make(name: str, target: pathlib.Path) -> None:
         clf = hub_tasks.TextClassifier.from_preset(checkpoint)
         clf.save_to_preset(target, weights_format=weights_format)
     by = f"transformers {transformers.__version__}, torch {torch.__version__}"
-    _write_record(target, by, logits.tolist())
+    _write_record(target, by, TEXTS, logits.tolist())
 
 
-def _write_record(target: pathlib.Path, by: str, logits: list[list[float]]) -> None:
+def _write_record(target: pathlib.Path, by: str, texts: list[Any], logits: list[Any]) -> None:
     record = {
         "made_by": "tools/make_golden_presets.py",
         "logits_by": by,
         "preset_by": f"hub_tasks {hub_tasks.__version__}, schema {SCHEMA_VERSION}",
         "labels": LABELS,
-        "texts": TEXTS,
+        "texts": texts,
         "logits": logits,
     }
     target.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")

@@ -11,7 +11,11 @@ from hub_tasks.backbones.backbone import (
     widened,
 )
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.backbones.hyper_parameters import BY_THE_TEXTS, encoder_defaults
+from hub_tasks.backbones.hyper_parameters import (
+    BY_THE_TEXTS,
+    SIZES_BY_THE_TEXTS,
+    encoder_defaults,
+)
 from hub_tasks.backbones.keras_hub import (
     KerasHubBackbone,
     build,
@@ -27,6 +31,7 @@ from hub_tasks.backbones.transformer import TransformerBackbone
 __all__ = [
     "BACKBONES",
     "BY_THE_TEXTS",
+    "SIZES_BY_THE_TEXTS",
     "Backbone",
     "EncoderBackbone",
     "KerasHubBackbone",

@@ -14,10 +14,10 @@ from keras import ops
 from hub_tasks.backbones.backbone import BACKBONES, Backbone, defined_before
 from hub_tasks.backbones.hyper_parameters import complete, field_of, hyper_parameters
 from hub_tasks.backbones.recipe import FROM_SCRATCH
-from hub_tasks.backbones.token_vectors import token_vectors, words_of
+from hub_tasks.backbones.token_vectors import texts_of, token_vectors, words_of
 from hub_tasks.errors import DataError, HubTasksError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, encoder_family
-from hub_tasks.layers import bag_fits, bag_of_parts, bag_of_tokens, bag_of_vectors
+from hub_tasks.layers import bag_fits, bag_of_parts, bag_of_tokens, bag_of_vectors, comparison
 from hub_tasks.presets import PresetData
 
 _OF_EMBEDDING = ("vocabulary_size", "max_sequence_length")
@@ -49,6 +49,8 @@ class EncoderBackbone(Backbone):
             stands beside all else; 0 for none. See `read_vocabulary`.
         ngram_rows: how many of the first table's rows, the last ones, are of n-grams, which
             come after the words: their bag stands beside what words are mapped to.
+        pair_separator: the id of the token between the two texts of a pair, whose bags are then
+            compared beside all else (see `hub_tasks.layers.comparison`); 0 for single texts.
         word_dropout: share of the tokens whose vectors are zeros in training.
         embedding_dropout: share of the entries of vectors that are zeros in training, the same
             ones throughout a text.
@@ -128,9 +130,6 @@ class EncoderBackbone(Backbone):
             config["embedding"] = {"family": embedding.family.name, **embedding.config}
             config |= {key: embedding.config[key] for key in _OF_EMBEDDING if key not in config}
         config = complete(type(self), config)
-        if config["ngram_rows"] >= config["vocabulary_size"]:
-            sizes = {key: config[key] for key in ("vocabulary_size", "ngram_rows")}
-            raise DataError(f"`ngram_rows` are some of the table's rows. {received(**sizes)}")
         own = {p.name: config[p.name] for p in hyper_parameters(type(self))}
         with _policy(None if dtype == "auto" else dtype) as policy:
             inputs = {
@@ -141,16 +140,20 @@ class EncoderBackbone(Backbone):
             table.trainable = config["trainable_embedding"]
             tokens = inputs["token_ids"], inputs["padding_mask"]
             mask, words = (ops.cast(x, "bool") for x in (tokens[1], words_of(*tokens, config)))
-            bag = x if pairs is None else x + pairs
-            pooled = self._encoded(x if self.beside_bag else bag, words, own)
+            bags = [(x if pairs is None else x + pairs, words)]
+            if config["ngram_rows"]:
+                bags.append((x, mask & ~words))
+            if parts is not None:
+                bags.append((parts, mask))
+            pooled = self._encoded(x if self.beside_bag else bags[0][0], words, own)
             if self.beside_bag:
                 # Left out of some texts as a whole, so that the bag learns to do without it.
                 pooled = keras.layers.Dropout(self.branch_dropout, noise_shape=(None, 1))(pooled)
-                pooled = ops.concatenate([pooled, bag_of_vectors(bag, words)], axis=-1)
-            if config["ngram_rows"]:
-                pooled = ops.concatenate([pooled, bag_of_vectors(x, mask & ~words)], axis=-1)
-            if parts is not None:
-                pooled = ops.concatenate([pooled, bag_of_vectors(parts, mask)], axis=-1)
+            found = [pooled, *(bag_of_vectors(*bag) for bag in bags[not self.beside_bag :])]
+            if config["pair_separator"]:
+                texts = texts_of(*tokens, config["pair_separator"])
+                found += [comparison(x, *(mask & text for text in texts)) for x, mask in bags]
+            pooled = ops.concatenate(found, axis=-1) if found[1:] else pooled
             outputs = {"pooled_output": pooled}
         super().__init__(inputs, outputs, name=name, trainable=trainable)
         self.dtype_policy = policy
@@ -176,7 +179,8 @@ class EncoderBackbone(Backbone):
         """As in Keras; a bag of vectors is computed without holding all of them."""
         pairs = self.get_layer("bigrams") if self.config["bigram_buckets"] else None
         parts = self.get_layer("word_parts") if self.config["part_buckets"] else None
-        if training or not self.bag_alone or not bag_fits(self.embedding, pairs, parts):
+        alone = self.bag_alone and not self.config["pair_separator"]
+        if training or not alone or not bag_fits(self.embedding, pairs, parts):
             return super().call(inputs, training=training, mask=mask)
         token_ids, mask = (ops.cast(inputs[key], "int32") for key in ("token_ids", "padding_mask"))
         known = token_ids if parts is None else parts.known(token_ids)

@@ -12,7 +12,12 @@ from hub_tasks.families import ENCODERS, FLAG, Field
 from hub_tasks.presets.schema import own_value
 from hub_tasks.registry import close_matches
 
-BY_THE_TEXTS = ("bigram_buckets", "part_buckets", "ngram_rows")  # as many as they have
+SIZES_BY_THE_TEXTS = ("bigram_buckets", "part_buckets", "ngram_rows")
+BY_THE_TEXTS = (*SIZES_BY_THE_TEXTS, "pair_separator")
+_OF_THE_TABLE = {
+    "ngram_rows": "how many of the table's rows are of n-grams",
+    "pair_separator": "the id of a token",
+}
 _LARGEST = 65_536
 
 
@@ -82,9 +87,17 @@ def complete(cls: type[Backbone], config: Mapping[str, Any]) -> dict[str, Any]:
     whole = cls.family.complete(config)
     whole = {n: v.item() if isinstance(v, np.generic) else v for n, v in whole.items()}
     try:
-        return {
+        checked = {
             name: own_value(field, whole[name], cls.__name__, name)
             for name, field in fields.items()
         }
     except PresetFormatError as error:
         raise DataError(str(error)) from None
+    for name, meaning in _OF_THE_TABLE.items():
+        if checked[name] >= checked["vocabulary_size"]:
+            sizes = {key: checked[key] for key in ("vocabulary_size", name)}
+            raise DataError(
+                f"`{name}` is {meaning}, so it must be less than `vocabulary_size`. "
+                f"{received(**sizes)}"
+            )
+    return checked

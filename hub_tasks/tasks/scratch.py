@@ -8,7 +8,7 @@ from typing import Any, Self
 from hub_tasks import presets
 from hub_tasks.backbones import (
     BACKBONES,
-    BY_THE_TEXTS,
+    SIZES_BY_THE_TEXTS,
     Backbone,
     EncoderBackbone,
     encoder_defaults,
@@ -136,7 +136,7 @@ def _build(
     head = {key: settings[key] for key in _HEAD if key in settings and key not in own}
     config = {k: v for k, v in settings.items() if k in own and k not in made_by.text_defaults}
     if embedding is not None:
-        config |= {key: config[key] or 0 for key in BY_THE_TEXTS}
+        config |= {key: config[key] or 0 for key in SIZES_BY_THE_TEXTS}
         config["embedding"], tokenizer = _open_embedding(embedding, tokenizer, dtype)
         config["max_sequence_length"] = min(
             config["max_sequence_length"], config["embedding"].config["max_sequence_length"]
@@ -144,6 +144,8 @@ def _build(
     else:
         text = {key: settings[key] for key in made_by.text_defaults}
         tokenizer = _read_texts(made_by, family, rows.texts, text, config)
+    if config["pair_separator"] is None:
+        config["pair_separator"] = _separator(tokenizer) if len(rows.texts) > 1 else 0
     values = vectors.read(tokenizer, config) if vectors else None
     backbone: EncoderBackbone = made_by(**config, dtype=dtype)
     if values is not None:
@@ -199,6 +201,12 @@ def _rows_for_parts(made_by: type[EncoderBackbone], tokenizer: TrainedTokenizer)
     words = set(tokenizer.vocabulary) - set(tokenizer.special_tokens)
     parts = {part for word in words for part in parts_of(word) if part}
     return min(len(parts), made_by.most_parts)
+
+
+def _separator(tokenizer: Tokenizer) -> int:
+    """The id of the token after the first text of a pair."""
+    ids = tokenizer.special_ids
+    return ids["between"] if "between" in ids else ids["end"]
 
 
 def _check(

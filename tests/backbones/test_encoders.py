@@ -197,7 +197,7 @@ def test_ngrams_stand_apart_from_words():
 
 
 def test_ngrams_are_not_all_that_a_table_holds():
-    with pytest.raises(DataError, match=r"some of the table's rows.*ngram_rows=40"):
+    with pytest.raises(DataError, match=r"rows are of n-grams.*ngram_rows=40"):
         tiny_encoder("fast_ngram", ngram_rows=40)
 
 

@@ -439,6 +439,14 @@ def test_pairs_are_joined_by_a_token_between_them():
     assert clf.predict((["good film"], ["dull day"]), **QUIET).shape == (1, 2)
 
 
+def test_texts_of_pairs_are_compared():
+    pairs = TEXTS, TEXTS[::-1]
+    between = average(pairs).backbone.config["pair_separator"]
+    assert average(pairs).preprocessor.tokenizer.id_to_token(between) == "[SEP]"
+    assert average(pairs, pair_separator=0).backbone.config["pair_separator"] == 0
+    assert average(TEXTS).backbone.config["pair_separator"] == 0
+
+
 SPLIT = [[*text.split(), "New York"] for text in TEXTS]
 
 

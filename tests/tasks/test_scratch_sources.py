@@ -312,3 +312,5 @@ def test_a_transformer_may_read_pairs(preset):
     expected = reference.preprocessor(pair)["token_ids"]
     np.testing.assert_array_equal(ids, expected)
     assert clf.predict(pair, **QUIET).shape == (1, 2)
+    between = clf.backbone.config["pair_separator"]
+    assert clf.preprocessor.tokenizer.id_to_token(between) == "[SEP]"

@@ -1,0 +1,148 @@
+"""Encoders of pairs: how the two texts relate stands beside what is said of both together."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+
+import hub_tasks
+from hub_tasks.errors import DataError
+from tests.checks.tiny import ENCODERS_OF_OURS, from_scratch, tiny_encoder
+
+SEPARATOR = 2
+FIRST, SECOND = [5, 6, 7], [6, 9]
+UNKNOWN = 40 + 8  # a word that begins as that of id 8 does
+ROWS = [
+    [*FIRST, SEPARATOR, *SECOND],
+    [*SECOND, SEPARATOR, *FIRST],
+    [UNKNOWN, SEPARATOR, 5],
+    [5, 6, SEPARATOR],  # an empty one
+    [5],  # a single one
+]
+
+
+def inputs(rows=ROWS, width: int = 8):
+    token_ids, mask = (np.zeros((len(rows), width), "int32") for _ in range(2))
+    for i, row in enumerate(rows):
+        token_ids[i, : len(row)], mask[i, : len(row)] = row, 1
+    return {"token_ids": token_ids, "padding_mask": mask}
+
+
+def pooled(backbone, x) -> np.ndarray:
+    return keras.ops.convert_to_numpy(backbone(x, training=False)["pooled_output"])
+
+
+def in_order(backbone) -> list:
+    """What is trained, in the order in which it was made."""
+    return sorted(
+        backbone.trainable_weights,
+        key=lambda v: (re.sub(r"\d", "", v.path), [int(n) for n in re.findall(r"\d+", v.path)]),
+    )
+
+
+def compared(u, v) -> np.ndarray:
+    """What is said of two texts, from the vectors of their tokens."""
+    u, v = (x if len(x) else np.zeros((1, x.shape[1])) for x in (u, v))
+    apart = [u.mean(0) - v.mean(0), abs(u.mean(0) - v.mean(0)), abs(u.max(0) - v.max(0))]
+    u, v = (x.mean(0) / np.sqrt((x.mean(0) ** 2).sum() + 1e-6) for x in (u, v))
+    return np.concatenate([*apart, u * v * np.sqrt(len(u)), [u @ v]])
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("name", ENCODERS_OF_OURS)
+def test_the_bags_of_two_texts_are_compared(name):
+    sizes = {"part_buckets": 16, "bigram_buckets": 8}
+    backbone = tiny_encoder(name, pair_separator=SEPARATOR, **sizes)
+    plain = tiny_encoder(name, **sizes)
+    for ours, theirs in zip(in_order(backbone), in_order(plain), strict=True):
+        ours.assign(np.random.default_rng(1).normal(size=ours.shape))
+        theirs.assign(ours)
+    found, without = pooled(backbone, inputs()), pooled(plain, inputs())
+    width = without.shape[1]
+    np.testing.assert_allclose(found[:, :width], without, atol=1e-5)
+    parts = backbone.get_layer("word_parts")
+    for row, said in zip(ROWS, found[:, width:], strict=True):
+        ids = np.array(row, "int32")
+        words = np.where(ids < 40, ids, 1)  # the unknown token's
+        pairs = backbone.get_layer("bigrams")(words[None], padding_mask=np.ones_like(ids)[None])
+        tokens = np.array(backbone.embedding.embeddings)[words]
+        bags = [tokens + keras.ops.convert_to_numpy(pairs)[0]]
+        bags.append(keras.ops.convert_to_numpy(parts(ids[None]))[0])
+        end = row.index(SEPARATOR) if SEPARATOR in row else len(row)
+        expected = [compared(bag[:end], bag[end + 1 :]) for bag in bags]
+        np.testing.assert_allclose(said, np.concatenate(expected), atol=1e-5)
+
+
+def test_ngrams_are_compared_apart_from_words():
+    backbone = tiny_encoder("fast_ngram", pair_separator=SEPARATOR, ngram_rows=20)
+    table = np.array(keras.ops.convert_to_numpy(backbone.embedding.embeddings))
+    row = [5, 6, 25, 30, SEPARATOR, 7, 25]
+    found = pooled(backbone, inputs([row]))[0]
+    bags = [(table[[5, 6]], table[[7]]), (table[[25, 30]], table[[25]])]
+    expected = np.concatenate([compared(*bag) for bag in bags])
+    np.testing.assert_allclose(found[-len(expected) :], expected, atol=1e-6)
+
+
+def test_it_computes_in_half_precision():
+    full, half = (
+        tiny_encoder("average_embedding", dtype=dtype, pair_separator=SEPARATOR)
+        for dtype in ("float32", "mixed_float16")
+    )
+    half.set_weights(full.get_weights())
+    x = inputs([row for row in ROWS if UNKNOWN not in row])
+    found = pooled(half, x)
+    assert found.dtype == "float16"
+    np.testing.assert_allclose(found, pooled(full, x), atol=0.01)
+
+
+def test_an_encoder_of_ones_own_has_it_too():
+    class FirstWord(hub_tasks.EncoderBackbone):
+        def encode(self, x, mask):
+            return x[:, 0]
+
+    backbone = tiny_encoder("first_word", pair_separator=SEPARATOR)
+    assert pooled(backbone, inputs(ROWS[:2])).shape == (2, 6 + 4 * 6 + 1)
+
+
+def test_a_separator_is_a_token():
+    with pytest.raises(DataError, match=r"`pair_separator`.*less than `vocab.*_separator=40"):
+        tiny_encoder("cnn", pair_separator=40)
+
+
+PLACES = ("market", "school", "river", "castle", "garden", "museum", "harbour", "bakery")
+TEXTS = [f"the way to the {place}" for place in PLACES] + [f"where is that {p}" for p in PLACES]
+PAIRS = [(i, j) for i in range(16) for j in range(16)]
+SAME = ["same" if i % 8 == j % 8 else "other" for i, j in PAIRS]
+
+
+def columns(pairs):
+    return tuple([TEXTS[pair[k]] for pair in pairs] for k in (0, 1))
+
+
+@pytest.mark.backend
+def test_it_learns_which_texts_mean_the_same():
+    """By what two texts share: each is in as many pairs of either kind as any other."""
+    order = np.random.default_rng(0).permutation(len(PAIRS))
+    held, trained = order[:80], order[80:]
+    keras.utils.set_random_seed(0)
+    clf = from_scratch("average_embedding", columns(PAIRS), SAME, embedding_dim=16)
+    clf.compile(keras.optimizers.Adam(0.01))
+    known = columns([PAIRS[n] for n in trained]), [SAME[n] for n in trained]
+    clf.fit(*known, epochs=30, validation_split=0, class_weight="balanced", verbose=0)
+    found = [p.label for p in clf.classify(columns([PAIRS[n] for n in held]))]
+    for kind in ("same", "other"):
+        right = [said == kind for said, n in zip(found, held, strict=True) if SAME[n] == kind]
+        assert np.mean(right) > 0.8, kind
+
+
+def test_it_learns_which_text_is_the_first():
+    """What a bag of both together cannot tell: the texts of the two kinds are the same ones."""
+    pairs = [pair for pair in PAIRS if pair[0] < 8 <= pair[1]]
+    pairs += [pair[::-1] for pair in pairs]
+    labels = ["way first"] * 64 + ["where first"] * 64
+    keras.utils.set_random_seed(0)
+    clf = from_scratch("average_embedding", columns(pairs), labels, embedding_dim=16)
+    clf.compile(keras.optimizers.Adam(0.01))
+    clf.fit(columns(pairs), labels, epochs=10, validation_split=0, verbose=0)
+    assert [p.label for p in clf.classify(columns(pairs))] == labels
