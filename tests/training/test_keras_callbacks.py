@@ -107,6 +107,11 @@ def calls_functions(path, fit):
     assert seen == list(hooks)
 
 
+def draws(path, fit):
+    fit(tiny_classifier(), callbacks.TensorBoard(str(path), histogram_freq=1))
+    assert {p.parent.name for p in path.rglob("events.*")} == {"train", "validation"}
+
+
 def records(path, fit):
     history = callbacks.History()
     assert fit(tiny_classifier(), history) is history
@@ -140,6 +145,7 @@ CASES = {
     "TerminateOnNaN": lets_finite_losses_pass,
     "SwapEMAWeights": swaps_averages,
     "LambdaCallback": calls_functions,
+    "TensorBoard": draws,
     "History": records,
     "ProgbarLogger": shows_progress,
     "Callback": keeps_its_own,
@@ -148,7 +154,6 @@ ELSEWHERE = {
     "CallbackList": "holds callbacks",
     "MonitorCallback": "a base class",
     "RemoteMonitor": "sends to a server over the network",
-    "TensorBoard": "needs the packages tensorboard and tensorflow, which are no part of the tests'",
     "OrbaxCheckpoint": "needs the package orbax-checkpoint, which is no part of the tests'",
 }
 
