@@ -153,7 +153,7 @@ def compared(x: Vector, text: Text, weights: Weights, known: list[str]) -> Vecto
             each[: x.shape[1]] / (each[: x.shape[1]].norm() ** 2 + 1e-6) ** 0.5 for each in bags
         )
         more = bags[0] - bags[1]
-        found += [more[: len(u)], more.abs(), u * v * len(u) ** 0.5, (u @ v)[None]]
+        found += [more[: len(u)], more.abs(), len(u) ** 0.5 * torch.cat([u * v, (u @ v)[None]])]
     return torch.cat(found)
 
 

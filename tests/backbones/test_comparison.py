@@ -46,7 +46,7 @@ def compared(u, v) -> np.ndarray:
     u, v = (x if len(x) else np.zeros((1, x.shape[1])) for x in (u, v))
     apart = [u.mean(0) - v.mean(0), abs(u.mean(0) - v.mean(0)), abs(u.max(0) - v.max(0))]
     u, v = (x.mean(0) / np.sqrt((x.mean(0) ** 2).sum() + 1e-6) for x in (u, v))
-    return np.concatenate([*apart, u * v * np.sqrt(len(u)), [u @ v]])
+    return np.concatenate([*apart, np.sqrt(len(u)) * np.append(u * v, u @ v)])
 
 
 @pytest.mark.backend
