@@ -149,10 +149,11 @@ class EncoderBackbone(Backbone):
             if self.beside_bag:
                 # Left out of some texts as a whole, so that the bag learns to do without it.
                 pooled = keras.layers.Dropout(self.branch_dropout, noise_shape=(None, 1))(pooled)
-            found = [pooled, *(bag_of_vectors(*bag) for bag in bags[not self.beside_bag :])]
+            beside = bags if self.beside_bag else bags[1:]  # the first is what `encode` has
+            found = [pooled, *(bag_of_vectors(*bag) for bag in beside)]
             if config["pair_separator"]:
-                texts = texts_of(*tokens, config["pair_separator"])
-                found += [comparison(x, *(mask & text for text in texts)) for x, mask in bags]
+                first, second = texts_of(tokens[0], config["pair_separator"])
+                found += [comparison(bag, m & first, m & second) for bag, m in bags]
             pooled = ops.concatenate(found, axis=-1) if found[1:] else pooled
             outputs = {"pooled_output": pooled}
         super().__init__(inputs, outputs, name=name, trainable=trainable)

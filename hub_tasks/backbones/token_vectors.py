@@ -63,12 +63,11 @@ def words_of(token_ids: Any, mask: Any, config: Mapping[str, Any]) -> Any:
     return mask * ops.cast(token_ids < first, mask.dtype) if config["ngram_rows"] else mask
 
 
-def texts_of(token_ids: Any, mask: Any, separator: int) -> tuple[Any, Any]:
-    """The masks of the first and of the second text of a pair, separators left out."""
+def texts_of(token_ids: Any, separator: int) -> tuple[Any, Any]:
+    """The places of the first and of the second text of a pair, padding among the latter."""
     separators = ops.equal(token_ids, separator)
-    after = ops.greater(ops.cumsum(ops.cast(separators, "int32"), axis=1), 0)
-    real = ops.logical_and(ops.cast(mask, "bool"), ops.logical_not(separators))
-    return ops.logical_and(real, ops.logical_not(after)), ops.logical_and(real, after)
+    after = ops.cumsum(ops.cast(separators, "int32"), axis=1) > 0
+    return ~after, after & ~separators
 
 
 def _with_dropout(vectors: Any, config: Mapping[str, Any]) -> Any:
