@@ -5,7 +5,7 @@ from hub_tasks.layers.bag import bag_fits, bag_of_parts, bag_of_tokens
 from hub_tasks.layers.bigrams import HashedBigrams
 from hub_tasks.layers.bottleneck import BottleneckLayer, ScaledDense
 from hub_tasks.layers.comparison import comparison
-from hub_tasks.layers.convolution import convolution
+from hub_tasks.layers.convolution import Convolution
 from hub_tasks.layers.disentangled import (
     DisentangledLayer,
     DisentangledSelfAttention,
@@ -39,6 +39,7 @@ __all__ = [
     "AttentionPooling",
     "Bidirectional",
     "BottleneckLayer",
+    "Convolution",
     "DisentangledLayer",
     "DisentangledSelfAttention",
     "FeedForward",
@@ -62,7 +63,6 @@ __all__ = [
     "bag_of_tokens",
     "bag_of_vectors",
     "comparison",
-    "convolution",
     "normalization",
     "parts_of",
     "pool",

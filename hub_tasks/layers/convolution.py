@@ -5,7 +5,8 @@ import keras
 from hub_tasks.layers.initializers import random_weights
 
 
-def convolution(filters: int, width: int, activation: str = "relu") -> keras.layers.Layer:
+@keras.saving.register_keras_serializable(package="hub_tasks")
+class Convolution(keras.layers.Conv1D):
     """A convolution with as many outputs as there are tokens.
 
     What it computes near a text's end does not depend on how far the batch is padded, as
@@ -14,13 +15,22 @@ def convolution(filters: int, width: int, activation: str = "relu") -> keras.lay
     Args:
         filters: how many patterns are looked for.
         width: how many neighbouring tokens a pattern has.
-        activation: of the outputs.
+
+    Call arguments:
+        x: `(batch, length, dim)`.
+
+    Returns:
+        `(batch, length, filters)`, none below zero.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from hub_tasks.layers import Convolution
+    >>> Convolution(4, width=3)(np.zeros((2, 5, 8), "float32")).shape[-1]
+    4
     """
-    return keras.layers.Conv1D(
-        filters,
-        width,
-        padding="same",
-        activation=activation,
-        kernel_initializer=random_weights("glorot_uniform"),
-        name=f"convolution_{width}",
-    )
+
+    def __init__(self, filters: int, width: int, **kwargs):
+        kernel = random_weights("glorot_uniform")
+        options = {"padding": "same", "activation": "relu", "kernel_initializer": kernel}
+        super().__init__(filters, width, **options, **kwargs)

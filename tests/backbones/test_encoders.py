@@ -224,6 +224,15 @@ def test_every_hyper_parameter_changes_the_shape(name):
         assert shape(**{parameter.name: other}) != shape(), parameter.name
 
 
+@pytest.mark.parametrize("name", ["kim_cnn", "cnn_attention"])
+def test_a_width_may_stand_twice(name, tmp_path):
+    """As in Zhang and Wallace, 2015, https://arxiv.org/abs/1510.03820."""
+    backbone = tiny_encoder(name, widths=(3, 2, 3))
+    backbone.save_to_preset(tmp_path / "preset")
+    again = hub_tasks.Backbone.from_preset(tmp_path / "preset")
+    np.testing.assert_array_equal(pooled(again, inputs(9)), pooled(backbone, inputs(9)))
+
+
 @pytest.mark.parametrize("name", ENCODERS_OF_OURS)
 def test_values_of_another_type_or_range_are_refused(name):
     fields = [field for field in ENCODERS[name].config if not field.nested]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.layers import bag_of_vectors, convolution
+from hub_tasks.layers import Convolution, bag_of_vectors
 
 
 class CNNBackbone(EncoderBackbone, encoder="cnn", title="CNN"):
@@ -25,4 +25,4 @@ class CNNBackbone(EncoderBackbone, encoder="cnn", title="CNN"):
     beside_bag = True
 
     def encode(self, x: Any, mask: Any, *, filters: int = 256, width: int = 3) -> Any:
-        return bag_of_vectors(convolution(filters, width)(x), mask)
+        return bag_of_vectors(Convolution(filters, width)(x), mask)

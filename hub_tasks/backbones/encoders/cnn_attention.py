@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.layers import AttentionPooling, MaskedPooling, convolution
+from hub_tasks.layers import AttentionPooling, Convolution, MaskedPooling
 
 
 class CNNAttentionBackbone(EncoderBackbone, encoder="cnn_attention", title="CNN with attention"):
@@ -31,7 +31,7 @@ class CNNAttentionBackbone(EncoderBackbone, encoder="cnn_attention", title="CNN 
     def encode(
         self, x: Any, mask: Any, *, filters: int = 100, widths: tuple[int, ...] = (2, 3, 4)
     ) -> Any:
-        found = ops.concatenate([convolution(filters, width)(x) for width in widths], axis=-1)
+        found = ops.concatenate([Convolution(filters, width)(x) for width in widths], axis=-1)
         weighed = AttentionPooling()(found, padding_mask=mask)
         largest = MaskedPooling("max")(found, padding_mask=mask)
         return ops.concatenate([weighed, largest], axis=-1)

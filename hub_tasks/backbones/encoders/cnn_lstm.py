@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.layers import Bidirectional, bag_of_vectors, convolution
+from hub_tasks.layers import Bidirectional, Convolution, bag_of_vectors
 
 
 class CNNLSTMBackbone(EncoderBackbone, encoder="cnn_lstm", title="CNN and LSTM"):
@@ -31,6 +31,6 @@ class CNNLSTMBackbone(EncoderBackbone, encoder="cnn_lstm", title="CNN and LSTM")
     def encode(
         self, x: Any, mask: Any, *, filters: int = 128, width: int = 3, units: int = 64
     ) -> Any:
-        phrases = convolution(filters, width)(x) * ops.cast(mask[:, :, None], x.dtype)
+        phrases = Convolution(filters, width)(x) * ops.cast(mask[:, :, None], x.dtype)
         states = Bidirectional("lstm", units)(phrases, mask=mask)
         return bag_of_vectors(states, mask)

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from hub_tasks.backbones.encoder import EncoderBackbone
-from hub_tasks.layers import MaskedPooling, convolution
+from hub_tasks.layers import Convolution, MaskedPooling
 
 
 class KimCNNBackbone(EncoderBackbone, encoder="kim_cnn", title="KimCNN"):
@@ -32,7 +32,7 @@ class KimCNNBackbone(EncoderBackbone, encoder="kim_cnn", title="KimCNN"):
         self, x: Any, mask: Any, *, filters: int = 100, widths: tuple[int, ...] = (2, 3, 4)
     ) -> Any:
         found = [
-            MaskedPooling("max")(convolution(filters, width)(x), padding_mask=mask)
+            MaskedPooling("max")(Convolution(filters, width)(x), padding_mask=mask)
             for width in widths
         ]
         return ops.concatenate(found, axis=-1)
