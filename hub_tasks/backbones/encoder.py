@@ -12,12 +12,13 @@ import numpy as np
 from keras import ops
 
 from hub_tasks.backbones.backbone import BACKBONES, Backbone, defined_before
+from hub_tasks.backbones.bags import bags_of, compared
 from hub_tasks.backbones.hyper_parameters import complete, field_of, hyper_parameters
 from hub_tasks.backbones.recipe import FROM_SCRATCH
-from hub_tasks.backbones.token_vectors import texts_of, token_vectors, words_of
+from hub_tasks.backbones.token_vectors import token_vectors, words_of
 from hub_tasks.errors import DataError, HubTasksError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, encoder_family
-from hub_tasks.layers import bag_fits, bag_of_parts, bag_of_tokens, bag_of_vectors, comparison
+from hub_tasks.layers import bag_fits, bag_of_parts, bag_of_tokens, bag_of_vectors
 from hub_tasks.presets import PresetData
 
 _OF_EMBEDDING = ("vocabulary_size", "max_sequence_length")
@@ -51,6 +52,8 @@ class EncoderBackbone(Backbone):
             come after the words: their bag stands beside what words are mapped to.
         pair_separator: the id of the token between the two texts of a pair, whose bags are then
             compared beside all else (see `hub_tasks.layers.comparison`); 0 for single texts.
+        overlap_entries: how many entries say beside that what the two have in common before
+            anything is learnt, for each bag (see `hub_tasks.layers.Overlap`); 0 for none.
         word_dropout: share of the tokens whose vectors are zeros in training.
         embedding_dropout: share of the entries of vectors that are zeros in training, the same
             ones throughout a text.
@@ -136,24 +139,19 @@ class EncoderBackbone(Backbone):
                 key: keras.Input((None,), dtype="int32", name=key)
                 for key in self.family.encoder.inputs
             }
-            x, pairs, parts, table = token_vectors(inputs, embedding, config)
+            vectors = token_vectors(inputs, embedding, config)
+            table, x = vectors.table, vectors.tokens
             table.trainable = config["trainable_embedding"]
-            tokens = inputs["token_ids"], inputs["padding_mask"]
-            mask, words = (ops.cast(x, "bool") for x in (tokens[1], words_of(*tokens, config)))
-            bags = [(x if pairs is None else x + pairs, words)]
-            if config["ngram_rows"]:
-                bags.append((x, mask & ~words))
-            if parts is not None:
-                bags.append((parts, mask))
-            pooled = self._encoded(x if self.beside_bag else bags[0][0], words, own)
+            bags = bags_of(inputs, vectors, config)
+            [bag, _, words], *_ = bags
+            pooled = self._encoded(x if self.beside_bag else bag, words, own)
             if self.beside_bag:
                 # Left out of some texts as a whole, so that the bag learns to do without it.
                 pooled = keras.layers.Dropout(self.branch_dropout, noise_shape=(None, 1))(pooled)
             beside = bags if self.beside_bag else bags[1:]  # the first is what `encode` has
-            found = [pooled, *(bag_of_vectors(*bag) for bag in beside)]
+            found = [pooled, *(bag_of_vectors(bag, mask) for bag, _, mask in beside)]
             if config["pair_separator"]:
-                first, second = texts_of(tokens[0], config["pair_separator"])
-                found += [comparison(bag, m & first, m & second) for bag, m in bags]
+                found += compared(inputs["token_ids"], bags, config)
             pooled = ops.concatenate(found, axis=-1) if found[1:] else pooled
             outputs = {"pooled_output": pooled}
         super().__init__(inputs, outputs, name=name, trainable=trainable)

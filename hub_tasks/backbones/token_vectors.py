@@ -1,28 +1,44 @@
 """Token ids -> the vectors of tokens, of their pairs and of their parts."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
 
 from hub_tasks.backbones.backbone import Backbone
-from hub_tasks.layers import Frozen, HashedBigrams, VectorTable, WordParts, random_weights
+from hub_tasks.layers import Frozen, HashedBigrams, PartRows, VectorTable, WordParts, random_weights
+
+
+@dataclass(frozen=True)
+class TokenVectors:
+    """The vectors that an encoder begins with, each `(batch, length, embedding_dim)`.
+
+    Args:
+        tokens: zeros at padding.
+        pairs: what is added for a token and the next one; None without such.
+        parts: what the beginnings and endings of words add up to; None without such.
+        part_rows: the rows of these, `(batch, length, parts)`, 0 for none.
+        table: the layer that `tokens` come from.
+    """
+
+    tokens: Any
+    pairs: Any
+    parts: Any
+    part_rows: Any
+    table: keras.layers.Layer
 
 
 def token_vectors(
     inputs: Mapping[str, Any], embedding: Backbone | None, config: Mapping[str, Any]
-) -> tuple[Any, Any, Any, keras.layers.Layer]:
+) -> TokenVectors:
     """The vectors that an encoder begins with, with dropout.
 
     Args:
         inputs: `token_ids` and `padding_mask`.
         embedding: a backbone whose hidden states are the tokens' vectors; None for a table.
         config: of the encoder.
-
-    Returns:
-        The vectors of tokens, zeros at padding; of pairs of tokens; of the parts of words, each
-        `(batch, length, embedding_dim)`, None where there are no such; the layer of the first.
     """
     token_ids, mask, size = inputs["token_ids"], inputs["padding_mask"], config["embedding_dim"]
     said = token_ids  # that a word is unknown, and what it begins with
@@ -53,21 +69,16 @@ def token_vectors(
         pairs = keras.layers.SpatialDropout1D(config["embedding_dropout"])(
             of_pairs(token_ids, padding_mask=words_of(token_ids, mask, config))
         )
-    parts = _with_dropout(of_parts(said), config) if config["part_buckets"] else None
-    return x, pairs, parts, table
+    parts = rows = None
+    if config["part_buckets"]:
+        parts, rows = _with_dropout(of_parts(said), config), PartRows(of_parts)(said)
+    return TokenVectors(x, pairs, parts, rows, table)
 
 
 def words_of(token_ids: Any, mask: Any, config: Mapping[str, Any]) -> Any:
     """The mask of tokens that are no n-grams, which come after them."""
     first = config["vocabulary_size"] - config["ngram_rows"]
     return mask * ops.cast(token_ids < first, mask.dtype) if config["ngram_rows"] else mask
-
-
-def texts_of(token_ids: Any, separator: int) -> tuple[Any, Any]:
-    """The places of the first and of the second text of a pair, padding among the latter."""
-    separators = ops.equal(token_ids, separator)
-    after = ops.cumsum(ops.cast(separators, "int32"), axis=1) > 0
-    return ~after, after & ~separators
 
 
 def _with_dropout(vectors: Any, config: Mapping[str, Any]) -> Any:

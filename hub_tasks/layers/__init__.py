@@ -17,6 +17,7 @@ from hub_tasks.layers.frozen import Frozen
 from hub_tasks.layers.initializers import random_weights, to_be_loaded
 from hub_tasks.layers.mechanisms import BLOCKS, RELATIONS
 from hub_tasks.layers.normalization import Scale, normalization
+from hub_tasks.layers.overlap import Overlap
 from hub_tasks.layers.pooling import (
     AttentionPooling,
     MaskedPooling,
@@ -28,7 +29,7 @@ from hub_tasks.layers.relative_bias import RelativePositionBias
 from hub_tasks.layers.rotary import RotaryLayer
 from hub_tasks.layers.table import Lookups, VectorTable
 from hub_tasks.layers.transformer import TransformerLayer
-from hub_tasks.layers.word_parts import BEGINNINGS, PARTS, WordParts, parts_of
+from hub_tasks.layers.word_parts import BEGINNINGS, PARTS, PartRows, WordParts, parts_of
 
 __all__ = [
     "ACTIVATIONS",
@@ -47,6 +48,8 @@ __all__ = [
     "HashedBigrams",
     "Lookups",
     "MaskedPooling",
+    "Overlap",
+    "PartRows",
     "PositionEmbedding",
     "RelativePositionBias",
     "RelativeVectors",

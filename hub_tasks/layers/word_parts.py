@@ -116,6 +116,41 @@ class WordParts(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
+@keras.saving.register_keras_serializable(package="hub_tasks")
+class PartRows(keras.layers.Layer):
+    """The rows of the parts of tokens, as a layer.
+
+    Args:
+        parts: the layer whose rows they are.
+
+    Call arguments:
+        token_ids: `(batch, length)`, int32.
+
+    Returns:
+        `(batch, length, parts)`, int32, 0 where there is none.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from hub_tasks.layers import PartRows, WordParts
+    >>> parts = WordParts(100, 8, words=3)
+    >>> parts.build((None, None))
+    >>> parts.read(["[PAD]", "card", "cards"])
+    >>> PartRows(parts)(np.array([[1]], "int32"))[0, 0].tolist()
+    [1, 2, 3, 0, 4, 5]
+    """
+
+    def __init__(self, parts: WordParts, **kwargs):
+        super().__init__(**kwargs)
+        self._rows_of = parts.rows_of  # the layer itself would be a part of this one
+
+    def call(self, token_ids):
+        return self._rows_of(token_ids)
+
+    def compute_output_spec(self, token_ids):
+        return keras.KerasTensor((*token_ids.shape, PARTS), dtype="int32")
+
+
 def distinct_ids(ids):
     """The distinct ones of some ids, and the place of each id among them, on PyTorch."""
     import torch

@@ -25,6 +25,7 @@ from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, tokenizer_class
 
 _HEAD = ("activation", "dropout", "name")
 _DROPOUT = 0.5  # of the text's vector
+_OVERLAP = 64  # entries for what two texts share
 _SLICE = 1_000  # texts whose pairs are counted at a time
 
 
@@ -144,8 +145,7 @@ def _build(
     else:
         text = {key: settings[key] for key in made_by.text_defaults}
         tokenizer = _read_texts(made_by, family, rows.texts, text, config)
-    if config["pair_separator"] is None:
-        config["pair_separator"] = _separator(tokenizer) if len(rows.texts) > 1 else 0
+    _note_pairs(config, tokenizer, len(rows.texts) > 1)
     values = vectors.read(tokenizer, config) if vectors else None
     backbone: EncoderBackbone = made_by(**config, dtype=dtype)
     if values is not None:
@@ -203,10 +203,14 @@ def _rows_for_parts(made_by: type[EncoderBackbone], tokenizer: TrainedTokenizer)
     return min(len(parts), made_by.most_parts)
 
 
-def _separator(tokenizer: Tokenizer) -> int:
-    """The id of the token after the first text of a pair."""
-    ids = tokenizer.special_ids
-    return ids["between"] if "between" in ids else ids["end"]
+def _note_pairs(config: dict[str, Any], tokenizer: Tokenizer, paired: bool) -> None:
+    """Which token stands between the two texts of a pair, and in how many entries they overlap."""
+    if config["pair_separator"] is None:
+        ids = tokenizer.special_ids
+        separator = ids["between"] if "between" in ids else ids["end"]
+        config["pair_separator"] = separator if paired else 0
+    if config["overlap_entries"] is None:
+        config["overlap_entries"] = _OVERLAP if config["pair_separator"] else 0
 
 
 def _check(

@@ -1,5 +1,6 @@
 """Encoders of pairs: how the two texts relate stands beside what is said of both together."""
 
+import itertools
 import re
 
 import keras
@@ -8,6 +9,7 @@ import pytest
 
 import hub_tasks
 from hub_tasks.errors import DataError
+from hub_tasks.layers import Overlap
 from tests.checks.tiny import ENCODERS_OF_OURS, from_scratch, tiny_encoder
 
 SEPARATOR = 2
@@ -84,6 +86,37 @@ def test_ngrams_are_compared_apart_from_words():
     np.testing.assert_allclose(found[-len(expected) :], expected, atol=1e-6)
 
 
+def test_what_texts_have_in_common_stands_beside_the_comparison():
+    sizes = {"pair_separator": SEPARATOR, "part_buckets": 16, "bigram_buckets": 8}
+    backbone = tiny_encoder("average_embedding", overlap_entries=3, **sizes)
+    plain = tiny_encoder("average_embedding", **sizes)
+    for ours, theirs in zip(in_order(backbone), in_order(plain), strict=True):
+        theirs.assign(ours)
+    rows = [*ROWS, [UNKNOWN, SEPARATOR, 6]]  # words that begin alike
+    found, without = pooled(backbone, inputs(rows)), pooled(plain, inputs(rows))
+    np.testing.assert_allclose(found[:, :-6], without, atol=1e-6)
+    ids, mask = inputs(rows).values()
+    ends = np.array([row.index(SEPARATOR) if SEPARATOR in row else len(row) for row in rows])
+    places = np.arange(ids.shape[1])
+    texts = (places < ends[:, None]) & (mask > 0), (places > ends[:, None]) & (mask > 0)
+    ids = keras.ops.convert_to_tensor(ids)
+    counted = ids, backbone.get_layer("word_parts").rows_of(ids)
+    expected = [keras.ops.convert_to_numpy(Overlap(3)(each, *texts)) for each in counted]
+    np.testing.assert_allclose(found[:, -6:], np.concatenate(expected, axis=1), atol=1e-6)
+    words, parts = (each[:, 0] for each in expected)
+    assert 0 < words[0] < 1
+    assert words[0] == pytest.approx(words[1])  # the other way round
+    assert not np.any([words[2:], [*parts[2:5], 0]])  # nothing in common
+    assert parts[5] > 0.1
+
+
+def test_what_ngrams_have_in_common_stands_apart():
+    sizes = {"pair_separator": SEPARATOR, "ngram_rows": 20, "overlap_entries": 1}
+    rows = [[5, 25, SEPARATOR, 5, 26], [5, 25, SEPARATOR, 6, 25]]
+    found = pooled(tiny_encoder("fast_ngram", **sizes), inputs(rows))[:, -2:]
+    np.testing.assert_allclose(found, [[1, 0], [0, 1]], atol=1e-5)
+
+
 def test_it_computes_in_half_precision():
     full, half = (
         tiny_encoder("average_embedding", dtype=dtype, pair_separator=SEPARATOR)
@@ -118,6 +151,22 @@ SAME = ["same" if i % 8 == j % 8 else "other" for i, j in PAIRS]
 
 def columns(pairs):
     return tuple([TEXTS[pair[k]] for pair in pairs] for k in (0, 1))
+
+
+def test_words_in_common_count_before_anything_is_learnt_of_them():
+    """The pairs to be told apart have other words than the few to learn from."""
+    random = np.random.default_rng(0)
+    letters = itertools.product("bdfgk", "aeiou", "lmnrst", "aio")
+    words = np.array(["".join(each) for each in letters])
+    halves = random.permutation(words).reshape(2, -1)
+    found = [[" ".join(random.choice(half, 6)) for _ in range(120)] for half in halves]
+    pairs = [(texts[:60] + texts[:60], texts[:60] + texts[60:]) for texts in found]
+    labels = ["same"] * 60 + ["other"] * 60
+    keras.utils.set_random_seed(0)
+    clf = from_scratch("average_embedding", pairs[0], labels, embedding_dim=16)
+    clf.fit(pairs[0], labels, verbose=0)
+    said = [p.label for p in clf.classify(pairs[1])]
+    assert np.mean([a == b for a, b in zip(said, labels, strict=True)]) > 0.75
 
 
 @pytest.mark.backend

@@ -443,8 +443,10 @@ def test_texts_of_pairs_are_compared():
     pairs = TEXTS, TEXTS[::-1]
     between = average(pairs).backbone.config["pair_separator"]
     assert average(pairs).preprocessor.tokenizer.id_to_token(between) == "[SEP]"
-    assert average(pairs, pair_separator=0).backbone.config["pair_separator"] == 0
-    assert average(TEXTS).backbone.config["pair_separator"] == 0
+    assert average(pairs).backbone.config["overlap_entries"] == 64
+    assert average(pairs, overlap_entries=5).backbone.config["overlap_entries"] == 5
+    for clf in (average(TEXTS), average(pairs, pair_separator=0)):
+        assert clf.backbone.config["pair_separator"] == clf.backbone.config["overlap_entries"] == 0
 
 
 SPLIT = [[*text.split(), "New York"] for text in TEXTS]
