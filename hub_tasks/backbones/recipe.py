@@ -28,6 +28,8 @@ class Recipe:
         bigram_rate: the same of the table of pairs of tokens.
         lazy_embeddings: whether tables of embeddings are trained without momentum, each entry
             only where it has a gradient.
+        scaled_outputs: whether the outputs of a regression are trained with as many times the
+            rate as the numbers to be learnt are spread.
         weight_decay: share of a weight that a step takes away, times the learning rate.
     """
 
@@ -42,6 +44,7 @@ class Recipe:
     embedding_rate: float = 1.0
     bigram_rate: float = 1.0
     lazy_embeddings: bool = False
+    scaled_outputs: bool = False
     weight_decay: float = 0.01
 
     def for_rows(self, rows: int) -> Self:
@@ -78,5 +81,6 @@ FROM_SCRATCH = ScratchRecipe(
     embedding_rate=4.0,
     bigram_rate=4.0,
     lazy_embeddings=True,
+    scaled_outputs=True,
     weight_decay=0.0,
 )

@@ -32,6 +32,8 @@ class AdamW(keras.optimizers.AdamW):
         embedding_rate: how many times the learning rate tables of embeddings are trained with,
             of whose rows most are not in a batch.
         bigram_rate: the same for the table of `HashedBigrams`; can be assigned between trainings.
+        output_rate: the same for the weights of the outputs, one number for each output, which
+            can be assigned between trainings; None where these are no amounts.
         lazy_embeddings: whether these tables are trained without momentum, and an entry whose
             gradient is zero stays as it is, its second moment too. A row that is in few
             batches then goes as far at once as momentum would carry it until the next.
@@ -48,6 +50,7 @@ class AdamW(keras.optimizers.AdamW):
         *args: Any,
         embedding_rate: float = 1.0,
         bigram_rate: float = 1.0,
+        output_rate: Sequence[float] | None = None,
         lazy_embeddings: bool = False,
         **kwargs: Any,
     ):
@@ -57,6 +60,11 @@ class AdamW(keras.optimizers.AdamW):
         self.sparse_gradients = False
         start = keras.initializers.Constant(bigram_rate)
         self.bigram_rate = self.add_variable((), start, dtype="float32", name="bigram_rate")
+        self.output_rate = None
+        if output_rate is not None:
+            shape = (len(output_rate),)
+            self.output_rate = self.add_variable(shape, dtype="float32", name="output_rate")
+            self.output_rate.assign(output_rate)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Keras's hook for the update of one variable."""
@@ -79,8 +87,10 @@ class AdamW(keras.optimizers.AdamW):
         return gradient * unbiased / (ops.sqrt(moved) + self.epsilon), moved
 
     def rate_of(self, variable: Any) -> Any:
-        """How many times the learning rate a variable is trained with."""
+        """How many times the learning rate a variable is trained with, or its last axis."""
         path = self._path(variable)
+        if self.output_rate is not None and path.startswith("logits/"):
+            return self.output_rate
         if path.endswith("bigrams/table/embeddings"):
             return self.bigram_rate
         return self.embedding_rate if path.endswith("embeddings") else 1.0
@@ -125,6 +135,7 @@ class AdamW(keras.optimizers.AdamW):
         own = {
             "embedding_rate": self.embedding_rate,
             "bigram_rate": float(self.bigram_rate.numpy()),
+            "output_rate": None if self.output_rate is None else self.output_rate.numpy().tolist(),
             "lazy_embeddings": self.lazy_embeddings,
         }
         return {**super().get_config(), **own}

@@ -46,23 +46,29 @@ def decay(optimizer: Any, variables: list[Any]) -> None:
 def update(optimizer: Any, grads: list[Any], variables: list[Any], learning_rate: Any) -> None:
     """A step of all variables, those of one rate together.
 
-    The kernel takes memory as it comes. What lies there in another order, as the orthogonal
-    kernels of recurrent layers do, takes Keras's step.
+    The kernel takes memory as it comes, and one rate. What lies there in another order, as the
+    orthogonal kernels of recurrent layers do, or has several rates takes Keras's step.
     """
     import torch
 
     groups: dict[float, list[tuple[Any, Any]]] = {}
     with torch.no_grad():
         for grad, variable in zip(grads, variables, strict=True):
-            rate = float(learning_rate * optimizer.rate_of(variable))
+            rate = optimizer.rate_of(variable)
             if grad.is_sparse:
-                _update_rows(optimizer, grad, variable, rate)
-            elif optimizer.is_lazy(variable) or not variable.value.is_contiguous():
-                optimizer.update_step(grad, variable, learning_rate)
+                _update_rows(optimizer, grad, variable, float(learning_rate * rate))
+            elif _is_fused(optimizer, variable, rate):
+                groups.setdefault(float(learning_rate * rate), []).append((grad, variable))
             else:
-                groups.setdefault(rate, []).append((grad, variable))
+                optimizer.update_step(grad, variable, learning_rate)
         for rate, found in groups.items():
             _update_fused(optimizer, *map(list, zip(*found, strict=True)), rate)
+
+
+def _is_fused(optimizer: Any, variable: Any, rate: Any) -> bool:
+    """Whether the kernel can take a step of a variable."""
+    one = not getattr(rate, "shape", ())
+    return one and not optimizer.is_lazy(variable) and variable.value.is_contiguous()
 
 
 def _update_rows(optimizer: Any, gradient: Any, variable: Any, learning_rate: float) -> None:

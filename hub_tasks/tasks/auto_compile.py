@@ -55,6 +55,7 @@ class AutoCompiledTask(Task):
                 embedding_rate=self.recipe.embedding_rate,
                 bigram_rate=self.recipe.bigram_rate,
                 lazy_embeddings=self.recipe.lazy_embeddings,
+                output_rate=[1.0] * self.num_classes if self.has_amounts else None,
             )
         if self._auto["loss"]:
             loss = recipes.auto_loss(self.problem_type, self.activation)
@@ -71,7 +72,18 @@ class AutoCompiledTask(Task):
     def _hidden_dim(self) -> int:
         return self.backbone.output["pooled_output"].shape[-1]
 
+    @property
+    def has_amounts(self) -> bool:
+        """Whether the outputs are numbers of any size, which training is told the spread of."""
+        return (
+            self.recipe.scaled_outputs
+            and self.problem_type == "regression"
+            and self.activation == "linear"
+        )
+
     def _adapt_to_labels(self, labels: Any) -> None:
+        if self.has_amounts and self._auto["optimizer"]:
+            recipes.scale_outputs(self.optimizer, self.label_space.encode(labels))
         several = "multi_label_classification"
         if self._fixed_problem_type or self.num_classes == 1 or self.problem_type == several:
             return

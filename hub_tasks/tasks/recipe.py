@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from hub_tasks.tasks.adamw import AdamW
@@ -100,6 +101,25 @@ def start_schedule(
     schedule.start.assign(int(inner.iterations.numpy()))
     schedule.steps.assign(steps or 0)
     schedule.warmup.assign(int(_WARMUP * steps) if steps else 100)
+
+
+def scale_outputs(optimizer: keras.optimizers.Optimizer, amounts: np.ndarray) -> None:
+    """Lets the outputs of a regression take steps that suit the amounts to be learnt.
+
+    A step of Adam's is of about one size, whatever the gradient: amounts in the hundreds would
+    else take hundreds of thousands of them.
+
+    Args:
+        optimizer: made by `auto_optimizer` with an `output_rate`.
+        amounts: `(rows, outputs)`.
+    """
+    _inner(optimizer).output_rate.assign(spread(amounts))
+
+
+def spread(amounts: np.ndarray) -> np.ndarray:
+    """The standard deviation of each output's amounts, 1 where they are all the same."""
+    found = amounts.std(axis=0)
+    return np.where(found > 0, found, 1.0)
 
 
 def hold_peak(optimizer: keras.optimizers.Optimizer) -> None:

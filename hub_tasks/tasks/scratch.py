@@ -5,6 +5,10 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Self
 
+import keras
+import numpy as np
+from keras import ops
+
 from hub_tasks import presets
 from hub_tasks.backbones import (
     BACKBONES,
@@ -20,6 +24,7 @@ from hub_tasks.layers import parts_of
 from hub_tasks.registry import close_matches
 from hub_tasks.tasks.distilling import DistillingTask
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
+from hub_tasks.tasks.recipe import spread
 from hub_tasks.tasks.word_vectors import WordVectorSource
 from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, tokenizer_class
 
@@ -132,7 +137,7 @@ def _build(
             f"array or a column, and stream in `fit`. {received(texts=type(data[0]))}"
         )
     space = infer_labels(rows.labels, *classes)
-    space.encode(rows.labels)
+    targets = space.encode(rows.labels)
     settings = {"dropout": _DROPOUT, **own, **settings}  # where an encoder has one, it is its own
     head = {key: settings[key] for key in _HEAD if key in settings and key not in own}
     config = {k: v for k, v in settings.items() if k in own and k not in made_by.text_defaults}
@@ -151,13 +156,16 @@ def _build(
     if values is not None:
         backbone.embedding.embeddings.assign(values)
     length = backbone.config["max_sequence_length"]
-    return cls(
+    clf = cls(
         backbone,
         preprocessor=TextClassifierPreprocessor(tokenizer, length, family=family),
         labels=space.names,
         problem_type=space.problem_type,
         **head,
     )
+    if clf.has_amounts:
+        _begin_at(targets, *clf.head_variables())
+    return clf
 
 
 def _read_texts(
@@ -211,6 +219,12 @@ def _note_pairs(config: dict[str, Any], tokenizer: Tokenizer, paired: bool) -> N
         config["pair_separator"] = separator if paired else 0
     if config["overlap_entries"] is None:
         config["overlap_entries"] = _OVERLAP if config["pair_separator"] else 0
+
+
+def _begin_at(amounts: np.ndarray, kernel: keras.Variable, bias: keras.Variable) -> None:
+    """Lets outputs begin with the mean of the amounts to be learnt, with kernels of their size."""
+    kernel.assign(ops.convert_to_numpy(kernel) * spread(amounts))
+    bias.assign(amounts.mean(axis=0))
 
 
 def _check(

@@ -69,6 +69,19 @@ def test_embeddings_have_rates_of_their_own(options):
         np.testing.assert_allclose(ops.convert_to_numpy(variable), expected, rtol=2e-5, atol=2e-6)
 
 
+def test_each_output_may_have_a_rate_of_its_own():
+    rates = np.array([1.0, 2.0, 0.5, 100.0, 0.001], "float32")
+    names = ("logits/kernel", "dense/logits/kernel", "dense/kernel")
+    ours = [named(path) for path in names]
+    optimizer = AdamW(0.01, weight_decay=0.0, output_rate=[1.0] * 5)
+    optimizer.output_rate.assign(rates)
+    optimizer.apply([ops.convert_to_tensor(START[1]) for _ in ours], ours)
+    assert AdamW.from_config(optimizer.get_config()).get_config() == optimizer.get_config()
+    steps = [ops.convert_to_numpy(variable) - START[0] for variable in ours]
+    np.testing.assert_allclose(steps[0], rates * steps[2], rtol=1e-3, atol=1e-6)
+    np.testing.assert_array_equal(steps[1], steps[2])
+
+
 @pytest.mark.parametrize("clip", [None, 0.5])
 def test_lazy_embeddings_move_only_where_they_have_a_gradient(clip):
     """Kingma and Ba, 2014, https://arxiv.org/abs/1412.6980, algorithm 1 with a beta_1 of 0."""
