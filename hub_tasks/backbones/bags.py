@@ -1,4 +1,4 @@
-"""The bags of a text: its words, its n-grams, the parts of its words; how two texts' compare."""
+"""The bags of a text: words, n-grams, parts of words, runs; how those of two texts compare."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -33,9 +33,7 @@ def bags_of(
     bags = [Bag(x if pairs is None else x + pairs, tokens[0], words)]
     if config["ngram_rows"]:
         bags.append(Bag(x, tokens[0], mask & ~words))
-    if vectors.parts is not None:
-        bags.append(Bag(vectors.parts, vectors.part_rows, mask))
-    return bags
+    return bags + [Bag(*parts, mask) for parts in vectors.parts]
 
 
 def compared(token_ids: Any, bags: Sequence[Bag], config: Mapping[str, Any]) -> list[Any]:

@@ -22,7 +22,7 @@ from hub_tasks.layers import bag_fits, bag_of_parts, bag_of_tokens, bag_of_vecto
 from hub_tasks.presets import PresetData
 
 _OF_EMBEDDING = ("vocabulary_size", "max_sequence_length")
-_OF_VOCABULARY = "word_parts/rows"
+_OF_VOCABULARY = ("word_parts/rows", "character_runs/codes")
 _COUNTER = re.compile(r"_\d+$")
 
 
@@ -48,6 +48,8 @@ class EncoderBackbone(Backbone):
             of vectors does not see them, the bag does: of rare pairs it learns texts by heart.
         part_buckets: rows of a third table, of the beginnings and endings of words, whose bag
             stands beside all else; 0 for none. See `read_vocabulary`.
+        run_buckets: rows of another one, of runs of characters (see `hub_tasks.layers.HashedRuns`),
+            whose bag stands there too; 0 for none. See `read_vocabulary`.
         ngram_rows: how many of the first table's rows, the last ones, are of n-grams, which
             come after the words: their bag stands beside what words are mapped to.
         pair_separator: the id of the token between the two texts of a pair, whose bags are then
@@ -94,6 +96,7 @@ class EncoderBackbone(Backbone):
     branch_dropout: ClassVar[float] = 0.3  # share of the texts that train the bag beside it alone
     most_bigrams: ClassVar[int] = 50_000  # rows that `from_scratch` gives to pairs by itself
     most_parts: ClassVar[int] = 50_000  # to parts of words, where there is a bag
+    most_runs: ClassVar[int] = 50_000  # to runs of characters, likewise
 
     def __init_subclass__(cls, encoder: str = "", title: str = "", **kwargs: Any):
         """Registers the class.
@@ -178,7 +181,8 @@ class EncoderBackbone(Backbone):
         """As in Keras; a bag of vectors is computed without holding all of them."""
         pairs = self.get_layer("bigrams") if self.config["bigram_buckets"] else None
         parts = self.get_layer("word_parts") if self.config["part_buckets"] else None
-        alone = self.bag_alone and not self.config["pair_separator"]
+        more = self.config["pair_separator"] or self.config["run_buckets"]
+        alone = self.bag_alone and not more
         if training or not alone or not bag_fits(self.embedding, pairs, parts):
             return super().call(inputs, training=training, mask=mask)
         token_ids, mask = (ops.cast(inputs[key], "int32") for key in ("token_ids", "padding_mask"))
@@ -195,7 +199,7 @@ class EncoderBackbone(Backbone):
         return {"pooled_output": bag}
 
     def read_vocabulary(self, text: PresetData) -> None:
-        """Learns the beginnings and endings of words, where they count.
+        """Learns the beginnings and endings of words and what stands in runs, where they count.
 
         Args:
             text: the tokenizer and the preprocessor, which are saved with the encoder from then on.
@@ -203,18 +207,21 @@ class EncoderBackbone(Backbone):
         Raises:
             DataError: the vocabulary is of another size.
         """
-        if not self.config["part_buckets"] or text.tokenizer is None:
+        layers = {"part_buckets": "word_parts", "run_buckets": "character_runs"}
+        layers = {key: name for key, name in layers.items() if self.config[key]}
+        if not layers or text.tokenizer is None:
             return
         ids, size = text.tokenizer.ids, self.config["vocabulary_size"]
         if ids != size:
             raise DataError(
-                f"An encoder with `part_buckets` needs a tokenizer of {size} ids, as its "
+                f"An encoder with `{next(iter(layers))}` needs a tokenizer of {size} ids, as its "
                 f"`vocabulary_size` says. {received(ids=ids)}"
             )
         words = text.tokenizer.vocabulary
         if self.text is None or self.text.tokenizer.vocabulary != words:
             special = list(self.family.special_tokens.values())
-            self.get_layer("word_parts").read(words, without=special)
+            for name in layers.values():
+                self.get_layer(name).read(words, without=special)
         self.text = text
 
     def to_data(self, weights: Mapping[str, np.ndarray] | None = None) -> PresetData:

@@ -12,7 +12,7 @@ from hub_tasks.families import ENCODERS, FLAG, Field
 from hub_tasks.presets.schema import own_value
 from hub_tasks.registry import close_matches
 
-SIZES_BY_THE_TEXTS = ("bigram_buckets", "part_buckets", "ngram_rows")
+SIZES_BY_THE_TEXTS = ("bigram_buckets", "part_buckets", "run_buckets", "ngram_rows")
 BY_THE_TEXTS = (*SIZES_BY_THE_TEXTS, "pair_separator", "overlap_entries")
 _OF_THE_TABLE = {
     "ngram_rows": "how many of the table's rows are of n-grams",

@@ -8,7 +8,17 @@ import keras
 from keras import ops
 
 from hub_tasks.backbones.backbone import Backbone
-from hub_tasks.layers import Frozen, HashedBigrams, PartRows, VectorTable, WordParts, random_weights
+from hub_tasks.layers import (
+    PARTS,
+    RUNS,
+    Frozen,
+    HashedBigrams,
+    HashedRuns,
+    PartRows,
+    VectorTable,
+    WordParts,
+    random_weights,
+)
 
 
 @dataclass(frozen=True)
@@ -18,15 +28,14 @@ class TokenVectors:
     Args:
         tokens: zeros at padding.
         pairs: what is added for a token and the next one; None without such.
-        parts: what the beginnings and endings of words add up to; None without such.
-        part_rows: the rows of these, `(batch, length, parts)`, 0 for none.
+        parts: what the beginnings and endings of words add up to, and what runs of characters
+            do, where there are such; beside each its rows, `(batch, length, n)`, 0 for none.
         table: the layer that `tokens` come from.
     """
 
     tokens: Any
     pairs: Any
-    parts: Any
-    part_rows: Any
+    parts: list[tuple[Any, Any]]
     table: keras.layers.Layer
 
 
@@ -69,10 +78,16 @@ def token_vectors(
         pairs = keras.layers.SpatialDropout1D(config["embedding_dropout"])(
             of_pairs(token_ids, padding_mask=words_of(token_ids, mask, config))
         )
-    parts = rows = None
+    parts = []
     if config["part_buckets"]:
-        parts, rows = _with_dropout(of_parts(said), config), PartRows(of_parts)(said)
-    return TokenVectors(x, pairs, parts, rows, table)
+        rows = PartRows(of_parts, PARTS)(said)
+        parts.append((_with_dropout(of_parts(said), config), rows))
+    if config["run_buckets"]:
+        sizes = config["run_buckets"], size, config["vocabulary_size"]
+        of_runs = HashedRuns(*sizes, name="character_runs")
+        rows = PartRows(of_runs, len(RUNS))(token_ids)
+        parts.append((_with_dropout(of_runs(token_ids), config), rows))
+    return TokenVectors(x, pairs, parts, table)
 
 
 def words_of(token_ids: Any, mask: Any, config: Mapping[str, Any]) -> Any:

@@ -23,6 +23,7 @@ COMMON = (
     Field("trainable_embedding", "", default=True, choices=FLAG),
     Field("bigram_buckets", "", 0, 4_000_000, default=0),
     Field("part_buckets", "", 0, 4_000_000, default=0),
+    Field("run_buckets", "", 0, 4_000_000, default=0),
     Field("ngram_rows", "", 0, 4_000_000, default=0),
     Field("pair_separator", "", 0, 4_000_000, default=0),
     Field("overlap_entries", "", 0, 65_536, default=0),

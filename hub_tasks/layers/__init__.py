@@ -27,6 +27,7 @@ from hub_tasks.layers.pooling import (
 from hub_tasks.layers.recurrent import Bidirectional
 from hub_tasks.layers.relative_bias import RelativePositionBias
 from hub_tasks.layers.rotary import RotaryLayer
+from hub_tasks.layers.runs import RUNS, HashedRuns, in_runs
 from hub_tasks.layers.table import Lookups, VectorTable
 from hub_tasks.layers.transformer import TransformerLayer
 from hub_tasks.layers.word_parts import BEGINNINGS, PARTS, PartRows, WordParts, parts_of
@@ -37,6 +38,7 @@ __all__ = [
     "BLOCKS",
     "PARTS",
     "RELATIONS",
+    "RUNS",
     "AttentionPooling",
     "Bidirectional",
     "BottleneckLayer",
@@ -46,6 +48,7 @@ __all__ = [
     "FeedForward",
     "Frozen",
     "HashedBigrams",
+    "HashedRuns",
     "Lookups",
     "MaskedPooling",
     "Overlap",
@@ -66,6 +69,7 @@ __all__ = [
     "bag_of_tokens",
     "bag_of_vectors",
     "comparison",
+    "in_runs",
     "normalization",
     "parts_of",
     "pool",

@@ -118,10 +118,11 @@ class WordParts(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
 class PartRows(keras.layers.Layer):
-    """The rows of the parts of tokens, as a layer.
+    """The rows of the parts of tokens, or of runs of them, as a layer.
 
     Args:
         parts: the layer whose rows they are.
+        number: how many rows it has for a token.
 
     Call arguments:
         token_ids: `(batch, length)`, int32.
@@ -136,19 +137,20 @@ class PartRows(keras.layers.Layer):
     >>> parts = WordParts(100, 8, words=3)
     >>> parts.build((None, None))
     >>> parts.read(["[PAD]", "card", "cards"])
-    >>> PartRows(parts)(np.array([[1]], "int32"))[0, 0].tolist()
+    >>> PartRows(parts, 6)(np.array([[1]], "int32"))[0, 0].tolist()
     [1, 2, 3, 0, 4, 5]
     """
 
-    def __init__(self, parts: WordParts, **kwargs):
+    def __init__(self, parts: keras.layers.Layer, number: int, **kwargs):
         super().__init__(**kwargs)
+        self.number = number
         self._rows_of = parts.rows_of  # the layer itself would be a part of this one
 
     def call(self, token_ids):
         return self._rows_of(token_ids)
 
     def compute_output_spec(self, token_ids):
-        return keras.KerasTensor((*token_ids.shape, PARTS), dtype="int32")
+        return keras.KerasTensor((*token_ids.shape, self.number), dtype="int32")
 
 
 def distinct_ids(ids):

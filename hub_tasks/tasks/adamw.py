@@ -31,7 +31,8 @@ class AdamW(keras.optimizers.AdamW):
         *args, **kwargs: as in `keras.optimizers.AdamW`.
         embedding_rate: how many times the learning rate tables of embeddings are trained with,
             of whose rows most are not in a batch.
-        bigram_rate: the same for the table of `HashedBigrams`; can be assigned between trainings.
+        bigram_rate: the same for the tables of `HashedBigrams` and `HashedRuns`; can be assigned
+            between trainings.
         output_rate: the same for the weights of the outputs, one number for each output, which
             can be assigned between trainings; None where these are no amounts.
         lazy_embeddings: whether these tables are trained without momentum, and an entry whose
@@ -91,7 +92,7 @@ class AdamW(keras.optimizers.AdamW):
         path = self._path(variable)
         if self.output_rate is not None and path.startswith("logits/"):
             return self.output_rate
-        if path.endswith("bigrams/table/embeddings"):
+        if path.endswith(("bigrams/table/embeddings", "runs/table/embeddings")):
             return self.bigram_rate
         return self.embedding_rate if path.endswith("embeddings") else 1.0
 

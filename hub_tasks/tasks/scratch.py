@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any, Self
 
 import keras
@@ -20,18 +19,17 @@ from hub_tasks.backbones import (
 from hub_tasks.data import Rows, infer_labels, open_data
 from hub_tasks.errors import DataError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, FAMILIES, Family
-from hub_tasks.layers import parts_of
 from hub_tasks.registry import close_matches
 from hub_tasks.tasks.distilling import DistillingTask
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
 from hub_tasks.tasks.recipe import spread
+from hub_tasks.tasks.table_sizes import rows_for_pairs, rows_for_parts, rows_for_runs
 from hub_tasks.tasks.word_vectors import WordVectorSource
 from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, tokenizer_class
 
 _HEAD = ("activation", "dropout", "name")
 _DROPOUT = 0.5  # of the text's vector
 _OVERLAP = 64  # entries for what two texts share
-_SLICE = 1_000  # texts whose pairs are counted at a time
 
 
 class ScratchTask(DistillingTask):
@@ -180,35 +178,15 @@ def _read_texts(
     tokenizer = TrainedTokenizer.train(texts, family, **settings)
     config["vocabulary_size"] = tokenizer.vocabulary_size()
     if config["bigram_buckets"] is None:
-        config["bigram_buckets"] = _rows_for_pairs(made_by.most_bigrams, tokenizer, columns)
+        config["bigram_buckets"] = rows_for_pairs(made_by.most_bigrams, tokenizer, columns)
     if config["part_buckets"] is None:
-        config["part_buckets"] = _rows_for_parts(made_by, tokenizer)
+        config["part_buckets"] = rows_for_parts(made_by, tokenizer)
+    if config["run_buckets"] is None:
+        config["run_buckets"] = rows_for_runs(made_by, tokenizer, columns)
     ngrams = tokenizer.options["buckets"]
     if config["ngram_rows"] is None:
         config["ngram_rows"] = ngrams
     return tokenizer.with_beginnings() if config["part_buckets"] and not ngrams else tokenizer
-
-
-def _rows_for_pairs(most: int, tokenizer: Tokenizer, columns: Sequence[Sequence[str]]) -> int:
-    """Twice as many as the texts have pairs of neighbouring tokens, so that few share a row."""
-    pairs: set[tuple[int, int]] = set()
-    words = len(tokenizer.vocabulary)  # ids from there on are of n-grams
-    for column in columns:
-        for start in range(0, len(column), _SLICE):
-            for ids in tokenizer.tokenize(list(column[start : start + _SLICE])):
-                pairs.update(pairwise(id for id in ids if id < words))
-            if 2 * len(pairs) >= most:
-                return most
-    return 2 * len(pairs)
-
-
-def _rows_for_parts(made_by: type[EncoderBackbone], tokenizer: TrainedTokenizer) -> int:
-    """One for each part that the words have; none beside pieces of words, or without a bag."""
-    if not (made_by.bag_alone or made_by.beside_bag) or tokenizer.options["unit"] == "subword":
-        return 0
-    words = set(tokenizer.vocabulary) - set(tokenizer.special_tokens)
-    parts = {part for word in words for part in parts_of(word) if part}
-    return min(len(parts), made_by.most_parts)
 
 
 def _note_pairs(config: dict[str, Any], tokenizer: Tokenizer, paired: bool) -> None:
