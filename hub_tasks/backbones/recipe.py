@@ -23,6 +23,8 @@ class Recipe:
             best, at a rate that falls to zero by then: the best epoch's is high still.
         refit_whole: whether it takes all epochs instead where labels are learnt: which of them
             few rows held out find best is chance. Numbers would be learnt by heart.
+        refit_times: how many times the best number of epochs it takes otherwise, of `epochs` at
+            most: rare ones of several labels are learnt later than the loss of all says.
         learning_rate: the highest; None for one that suits the size of the encoder.
         embedding_rate: how many times that rate tables of embeddings are trained with.
         bigram_rate: the same of the table of pairs of tokens.
@@ -40,6 +42,7 @@ class Recipe:
     patience: int = 0
     refit: bool = False
     refit_whole: bool = False
+    refit_times: int = 1
     learning_rate: float | None = None
     embedding_rate: float = 1.0
     bigram_rate: float = 1.0

@@ -70,8 +70,8 @@ class Task(RowStepModel, InferenceTask):
                 128, the more rows the more.
             epochs: passes over the data; by default 1. An encoder from scratch is trained for
                 at most 10 to 60, the fewer rows the more, until it gets no better on the rows
-                held out, and then anew on all of them for as many epochs as were best, where
-                they are fewer than 1,000 for all.
+                held out, and then anew on all of them for as many epochs as were best (twice as
+                many where several labels may apply), where they are fewer than 1,000 for all.
             callbacks: as in Keras. With `validation_split`, `validation_data` or callbacks nothing
                 is trained anew: the best epoch's weights are kept, so that what was seen is what
                 is left. `ClassificationReport`, `TensorBoard` and other loggers of Keras's are no
@@ -124,7 +124,7 @@ class Task(RowStepModel, InferenceTask):
         if begun is not None:
             told = dict(batch_size=batch_size or recipe.batch_size, verbose=verbose, x=x, y=y)
             told |= dict(shuffle=shuffle, class_weight=class_weight, sample_weight=sample_weight)
-            self._fit_anew(begun, history, report, epochs if recipe.refit_whole else 0, **told)
+            self._fit_anew(begun, history, report, recipe, epochs, **told)
         return history
 
     def evaluate(
@@ -159,21 +159,22 @@ class Task(RowStepModel, InferenceTask):
             return super().evaluate(feed(batches, 1, steps), **rest)
 
     def _fit_anew(
-        self, begun: Beginning, history: Any, report: RunReport, whole: int, **told: Any
+        self, begun: Beginning, history: Any, report: RunReport, recipe: Recipe, most: int, **told
     ) -> None:
-        """Trains on all rows, for as many epochs as were best on those held out, or for `whole`."""
+        """Trains on all rows, for at most so many epochs."""
         begun.restore()
-        epochs = whole or best_epoch(history.history["val_loss"])
+        best = best_epoch(history.history["val_loss"])
+        epochs = most if recipe.refit_whole else min(recipe.refit_times * best, most)
         if told["verbose"]:
-            why = "since few held out say little" if whole else "which were best on those held out"
-            print(f"Training anew on all rows, {epochs} epochs, {why}:")
+            print(f"Training anew on all rows, {epochs} epochs; {best} were best on rows held out:")
         self.fit(epochs=epochs, validation_split=0.0, **told)
         self.last_run.add(report)
         self.history = history
 
     def _recipe_for(self, train: Rows | Source) -> Recipe:
         if isinstance(train, Rows):
-            recipe = self.recipe.for_rows(len(train))
+            several = self.label_space.problem_type == "multi_label_classification"
+            recipe = replace(self.recipe.for_rows(len(train)), refit_times=2 if several else 1)
             return recipe if self.label_space.has_labels else replace(recipe, refit_whole=False)
         return self.recipe if train.restartable else replace(self.recipe, epochs=1)
 
