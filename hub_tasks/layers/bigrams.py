@@ -6,8 +6,8 @@ from keras import ops
 from hub_tasks.layers.initializers import random_weights
 from hub_tasks.layers.table import VectorTable
 
+FACTORS = (40_503, 30_011, 50_021, 27_457, 61_001)  # by the place in a run of tokens
 _MODULUS = 32_749  # a prime; its multiples by the factors stay within int32
-_FACTORS = (40_503, 30_011)
 
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
@@ -54,8 +54,8 @@ class HashedBigrams(keras.layers.Layer):
         """The rows of the pairs, and 1 where there is one, `(batch, length)` both."""
         following, inside = (ops.pad(x[:, 1:], ((0, 0), (0, 1))) for x in (token_ids, padding_mask))
         hashes = [
-            (ids % _MODULUS) * factor % self.buckets
-            for ids, factor in zip((token_ids, following), _FACTORS, strict=True)
+            hashed(ids, factor, self.buckets)
+            for ids, factor in zip((token_ids, following), FACTORS[:2], strict=True)
         ]
         return sum(hashes) % self.buckets, inside
 
@@ -64,3 +64,8 @@ class HashedBigrams(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "buckets": self.buckets, "dim": self.dim}
+
+
+def hashed(ids, factor, buckets):
+    """What ids add to the number of a row; the factor says where in a run they stand."""
+    return (ids % _MODULUS) * factor % buckets

@@ -8,13 +8,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from hub_tasks.layers.bigrams import FACTORS, hashed
 from hub_tasks.layers.initializers import random_weights
 from hub_tasks.layers.table import VectorTable
 
 RUNS = (3, 4, 5)  # characters
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_MODULUS = 32_749  # a prime; its multiples by the factors stay within int32
-_FACTORS = (40_503, 30_011, 50_021, 27_457, 61_001)
 
 
 @keras.saving.register_keras_serializable(package="hub_tasks")
@@ -86,13 +85,13 @@ class HashedRuns(keras.layers.Layer):
     def rows_of(self, token_ids):
         """The rows of the runs that begin at each token, `(..., 3)`, 0 where there is none."""
         codes = ops.take(self.codes, token_ids % self.words, axis=0)
-        hashed, whole, rows = 0, 1, []
-        for k, factor in enumerate(_FACTORS):
+        number, whole, rows = 0, 1, []
+        for k, factor in enumerate(FACTORS):
             following = ops.pad(codes[:, k:], ((0, 0), (0, k)))
-            hashed = (hashed + following % _MODULUS * factor % self.buckets) % self.buckets
+            number = (number + hashed(following, factor, self.buckets)) % self.buckets
             whole = whole * ops.cast(following > 0, "int32")
             if k + 1 in RUNS:
-                rows.append((1 + hashed) * whole)
+                rows.append((1 + number) * whole)
         return ops.stack(rows, axis=-1)
 
     def compute_output_shape(self, input_shape, **shapes):

@@ -92,7 +92,7 @@ class AdamW(keras.optimizers.AdamW):
         path = self._path(variable)
         if self.output_rate is not None and path.startswith("logits/"):
             return self.output_rate
-        if path.endswith(("bigrams/table/embeddings", "runs/table/embeddings")):
+        if path.endswith(("bigrams/table/embeddings", "character_runs/table/embeddings")):
             return self.bigram_rate
         return self.embedding_rate if path.endswith("embeddings") else 1.0
 

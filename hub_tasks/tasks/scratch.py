@@ -22,7 +22,7 @@ from hub_tasks.families import ENCODERS, FAMILIES, Family
 from hub_tasks.registry import close_matches
 from hub_tasks.tasks.distilling import DistillingTask
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
-from hub_tasks.tasks.recipe import spread
+from hub_tasks.tasks.recipe import scale_outputs, spread
 from hub_tasks.tasks.table_sizes import rows_for_pairs, rows_for_parts, rows_for_runs
 from hub_tasks.tasks.word_vectors import WordVectorSource
 from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, tokenizer_class
@@ -163,6 +163,7 @@ def _build(
     )
     if clf.has_amounts:
         _begin_at(targets, *clf.head_variables())
+        scale_outputs(clf.optimizer, targets)  # for streams, of which `fit` does not know it
     return clf
 
 

@@ -55,7 +55,8 @@ def test_steps_are_those_of_keras(options, scale):
 
 @pytest.mark.parametrize("options", [{}, {"amsgrad": True}], ids=str)
 def test_embeddings_have_rates_of_their_own(options):
-    rates = {"embedding/embeddings": 0.04, "bigrams/table/embeddings": 0.02, "logits/kernel": 0.01}
+    rates = {"embedding/embeddings": 0.04, "logits/kernel": 0.01}
+    rates |= {f"{name}/table/embeddings": 0.02 for name in ("bigrams", "character_runs")}
     ours = [named(path) for path in rates]
     grads = [ops.convert_to_tensor(START[1]) for _ in ours]
     optimizer = AdamW(0.01, weight_decay=0.0, embedding_rate=4.0, bigram_rate=9.0, **options)

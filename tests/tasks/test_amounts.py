@@ -52,6 +52,12 @@ def test_a_loaded_one_is_told_the_size_of_what_it_learns(tmp_path):
         assert float(clf.optimizer.output_rate[0]) == pytest.approx(unit * AMOUNTS.std(), rel=1e-4)
 
 
+def test_a_stream_takes_the_size_of_what_it_was_made_for():
+    clf = average(50 * AMOUNTS)
+    clf.fit(iter([(TEXTS[:8], 50 * AMOUNTS[:8])]), **QUIET)
+    assert float(clf.optimizer.output_rate[0]) == pytest.approx(50 * AMOUNTS.std(), rel=1e-4)
+
+
 def test_amounts_that_are_all_the_same():
     clf = average(np.full(len(TEXTS), 7.5))
     clf.fit(TEXTS, np.full(len(TEXTS), 7.5), epochs=1, **QUIET)
