@@ -10,6 +10,7 @@ from hub_tasks.backbones.backbone import (
     values,
     widened,
 )
+from hub_tasks.backbones.direct import DirectModel
 from hub_tasks.backbones.encoder import EncoderBackbone
 from hub_tasks.backbones.hyper_parameters import (
     BY_THE_TEXTS,
@@ -33,6 +34,7 @@ __all__ = [
     "BY_THE_TEXTS",
     "SIZES_BY_THE_TEXTS",
     "Backbone",
+    "DirectModel",
     "EncoderBackbone",
     "KerasHubBackbone",
     "Recipe",

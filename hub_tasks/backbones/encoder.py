@@ -13,6 +13,7 @@ from keras import ops
 
 from hub_tasks.backbones.backbone import BACKBONES, Backbone, defined_before
 from hub_tasks.backbones.bags import bags_of, compared
+from hub_tasks.backbones.direct import DirectModel
 from hub_tasks.backbones.hyper_parameters import complete, field_of, hyper_parameters
 from hub_tasks.backbones.recipe import FROM_SCRATCH
 from hub_tasks.backbones.token_vectors import token_vectors, words_of
@@ -26,7 +27,7 @@ _OF_VOCABULARY = ("word_parts/rows", "character_runs/codes")
 _COUNTER = re.compile(r"_\d+$")
 
 
-class EncoderBackbone(Backbone):
+class EncoderBackbone(DirectModel, Backbone):
     """An encoder of which one method says what it computes.
 
     A subclass defines `encode`, which maps the vectors of a text's tokens to one vector with

@@ -52,7 +52,7 @@ class HashedBigrams(keras.layers.Layer):
 
     def rows(self, token_ids, padding_mask):
         """The rows of the pairs, and 1 where there is one, `(batch, length)` both."""
-        following, inside = (ops.pad(x[:, 1:], ((0, 0), (0, 1))) for x in (token_ids, padding_mask))
+        following, inside = (following_ones(x, 1) for x in (token_ids, padding_mask))
         hashes = [
             hashed(ids, factor, self.buckets)
             for ids, factor in zip((token_ids, following), FACTORS[:2], strict=True)
@@ -64,6 +64,11 @@ class HashedBigrams(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "buckets": self.buckets, "dim": self.dim}
+
+
+def following_ones(x, places):
+    """What stands so many places behind each token, `(batch, length)`, 0 behind the last."""
+    return ops.concatenate([x[:, places:], ops.zeros_like(x[:, :places])], axis=1)
 
 
 def hashed(ids, factor, buckets):

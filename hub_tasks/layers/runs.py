@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from hub_tasks.layers.bigrams import FACTORS, hashed
+from hub_tasks.layers.bigrams import FACTORS, following_ones, hashed
 from hub_tasks.layers.initializers import random_weights
 from hub_tasks.layers.table import VectorTable
 
@@ -87,7 +87,7 @@ class HashedRuns(keras.layers.Layer):
         codes = ops.take(self.codes, token_ids % self.words, axis=0)
         number, whole, rows = 0, 1, []
         for k, factor in enumerate(FACTORS):
-            following = ops.pad(codes[:, k:], ((0, 0), (0, k)))
+            following = following_ones(codes, k)
             number = (number + hashed(following, factor, self.buckets)) % self.buckets
             whole = whole * ops.cast(following > 0, "int32")
             if k + 1 in RUNS:

@@ -83,9 +83,15 @@ class AdamW(keras.optimizers.AdamW):
         """A step at the learning rate 1, and the second moment after it."""
         moved = self.beta_2 * moment + (1 - self.beta_2) * gradient * gradient
         moved = ops.where(gradient == 0, moment, moved)
-        steps = ops.cast(self.iterations + 1, gradient.dtype)
-        unbiased = ops.sqrt(1 - ops.power(ops.cast(self.beta_2, gradient.dtype), steps))
+        unbiased = self._unbiased(gradient.dtype)
         return gradient * unbiased / (ops.sqrt(moved) + self.epsilon), moved
+
+    def _unbiased(self, dtype: Any) -> Any:
+        """What the root of the second moment is to be divided by at this step."""
+        if keras.backend.backend() == "torch":  # where an operation on a number takes as long
+            return (1 - self.beta_2 ** (int(self.iterations) + 1)) ** 0.5
+        steps = ops.cast(self.iterations + 1, dtype)
+        return ops.sqrt(1 - ops.power(ops.cast(self.beta_2, dtype), steps))
 
     def rate_of(self, variable: Any) -> Any:
         """How many times the learning rate a variable is trained with, or its last axis."""

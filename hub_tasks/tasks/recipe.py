@@ -1,5 +1,7 @@
 """What "auto" means in `compile`: optimizer, loss and metrics for a problem."""
 
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -9,6 +11,7 @@ from keras import ops
 from hub_tasks.tasks.adamw import AdamW
 
 _WARMUP = 0.1  # share of the steps
+_NUMBERS = SimpleNamespace(minimum=min, maximum=max, where=lambda first, a, b: a if first else b)
 RATE_CALLBACKS = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 
 
@@ -34,15 +37,16 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         self.held = held
 
     def __call__(self, step):
-        start, steps, warmup = (
-            ops.cast(value, "float32") for value in (self.start, self.steps, self.warmup)
-        )
-        done = ops.cast(step, "float32") - start
-        climbing = ops.minimum((done + 1) / ops.maximum(warmup, 1.0), 1.0)
-        left = ops.maximum((steps - done) / ops.maximum(steps - warmup, 1.0), 0.0)
-        falling = ops.where(steps > 0, ops.minimum(left, 1.0), 1.0)
-        held = ops.cast(self.held, "float32")
-        return ops.where(held < 0, self.peak * ops.minimum(climbing, falling), held)
+        given = step, self.start, self.steps, self.warmup, self.held
+        # Where nothing is compiled, each of these takes as long on a tensor as on a table.
+        eager = keras.backend.backend() == "torch"
+        number, lib = (float, _NUMBERS) if eager else (partial(ops.cast, dtype="float32"), ops)
+        step, start, steps, warmup, held = map(number, given)
+        done = step - start
+        climbing = lib.minimum((done + 1) / lib.maximum(warmup, 1.0), 1.0)
+        left = lib.maximum((steps - done) / lib.maximum(steps - warmup, 1.0), 0.0)
+        falling = lib.where(steps > 0, lib.minimum(left, 1.0), 1.0)
+        return lib.where(held < 0, self.peak * lib.minimum(climbing, falling), held)
 
     def get_config(self) -> dict[str, Any]:
         return {

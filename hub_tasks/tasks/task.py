@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from hub_tasks.backbones import Recipe
+from hub_tasks.backbones import DirectModel, Recipe
 from hub_tasks.data import (
     Rows,
     RunReport,
@@ -30,7 +30,7 @@ from hub_tasks.tasks.row_step import RowStepModel
 from hub_tasks.tasks.scoring import held_out_batches, show_validation
 
 
-class Task(RowStepModel, InferenceTask):
+class Task(DirectModel, RowStepModel, InferenceTask):
     """A functional Keras model with a preprocessor before it and a label space behind it.
 
     `fit`, `evaluate` and `predict` have the arguments and results of Keras's, and take

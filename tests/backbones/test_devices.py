@@ -9,15 +9,17 @@ from tests.checks.tiny import ENCODERS_OF_OURS, tiny_encoder
 
 
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="a device without memory")
+@pytest.mark.parametrize("given_on", ["cpu", "meta"])
 @pytest.mark.parametrize("name", [*FAMILIES, *ENCODERS_OF_OURS])
-def test_nothing_of_the_processor_takes_part_on_another_device(name):
+def test_nothing_of_the_processor_takes_part_on_another_device(name, given_on):
     import torch
 
     with keras.device("meta"):
         backbone = (
             BACKBONES[name](**FAMILIES[name].tiny) if name in FAMILIES else tiny_encoder(name)
         )
-        inputs = {key: torch.ones((2, 8), dtype=torch.int32) for key in backbone.input}
+        ids = torch.ones((2, 8), dtype=torch.int32, device=given_on)
+        inputs = dict.fromkeys(backbone.input, ids)
         outputs = backbone(inputs)
     assert {value.device.type for value in outputs.values()} == {"meta"}
     assert outputs["pooled_output"].shape[0] == 2

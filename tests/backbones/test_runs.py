@@ -48,6 +48,12 @@ def test_each_run_of_three_to_five_has_a_row():
     np.testing.assert_allclose(sums[4:], 0, atol=1e-6)
 
 
+@pytest.mark.parametrize("width", [6, 7, 8, 12])
+def test_no_run_goes_on_at_the_beginning_of_a_text(width):
+    [rows] = rows_of(layer(), ids_of("กขคงจฉ", width=width))
+    assert (rows[:6] > 0).sum(axis=0).tolist() == [4, 3, 2]
+
+
 @pytest.mark.parametrize("between", ["好", "unknown"])
 def test_what_stands_in_no_run_ends_it(between):
     ids = ids_of("กขคxงจฉ".replace("x", "好"))
