@@ -6,32 +6,21 @@ from typing import Any, NamedTuple
 
 import keras
 
-from hub_tasks.layers import (
-    AttentionPooling,
-    Bidirectional,
-    Convolution,
-    HashedBigrams,
-    HashedRuns,
-    MaskedPooling,
-    Overlap,
-    PartRows,
-    VectorTable,
-    WordParts,
-)
+from hub_tasks import layers
 
 # Layers that need nothing but their arguments, and leave nothing behind but their results.
 _DIRECT = frozenset(
     {
-        AttentionPooling,
-        Bidirectional,
-        Convolution,
-        HashedBigrams,
-        HashedRuns,
-        MaskedPooling,
-        Overlap,
-        PartRows,
-        VectorTable,
-        WordParts,
+        layers.AttentionPooling,
+        layers.Bidirectional,
+        layers.Convolution,
+        layers.HashedBigrams,
+        layers.HashedRuns,
+        layers.MaskedPooling,
+        layers.Overlap,
+        layers.PartRows,
+        layers.VectorTable,
+        layers.WordParts,
         keras.layers.Dense,
         keras.layers.Dropout,
         keras.layers.SpatialDropout1D,
@@ -98,10 +87,10 @@ class _Graph(NamedTuple):
 
 def _graph_of(model: DirectModel) -> _Graph | None:
     """The graph of a model; None where Keras must call the layers."""
-    if "_graph" not in vars(model):
+    if "_direct_graph" not in vars(model):
         # Past Keras's tracking of attributes, which would take the layers for further ones.
-        object.__setattr__(model, "_graph", _read(model))
-    graph = vars(model)["_graph"]
+        object.__setattr__(model, "_direct_graph", _read(model))
+    graph = vars(model)["_direct_graph"]
     return graph if graph is not None and all(map(_is_plain, graph.layers)) else None
 
 
@@ -113,8 +102,8 @@ def _read(model: DirectModel) -> _Graph | None:
     steps = [_step(node) for node in nodes if not node.is_input]
     if not all(_is_known(step.operation) for step in steps):
         return None
-    layers = [s.operation for s in steps if isinstance(s.operation, keras.layers.Layer)]
-    return _Graph(steps, layers, model.weights[0])
+    called = [s.operation for s in steps if isinstance(s.operation, keras.layers.Layer)]
+    return _Graph(steps, called, model.weights[0])
 
 
 def _step(node: Any) -> _Step:
@@ -131,7 +120,8 @@ def _is_known(operation: Any) -> bool:
 
 def _is_plain(layer: keras.layers.Layer) -> bool:
     """Whether Keras and PyTorch would compute nothing around a layer."""
-    hooks = layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks
+    forward, backward = layer._forward_hooks, layer._backward_hooks
+    hooks = forward or backward or layer._forward_pre_hooks or layer._backward_pre_hooks
     return layer.dtype_policy.name == "float32" and not hooks and not layer.activity_regularizer
 
 

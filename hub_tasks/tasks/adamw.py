@@ -88,7 +88,7 @@ class AdamW(keras.optimizers.AdamW):
 
     def _unbiased(self, dtype: Any) -> Any:
         """What the root of the second moment is to be divided by at this step."""
-        if keras.backend.backend() == "torch":  # where an operation on a number takes as long
+        if at_hand(self.iterations):
             return (1 - self.beta_2 ** (int(self.iterations) + 1)) ** 0.5
         steps = ops.cast(self.iterations + 1, dtype)
         return ops.sqrt(1 - ops.power(ops.cast(self.beta_2, dtype), steps))
@@ -179,6 +179,16 @@ class AdamW(keras.optimizers.AdamW):
         compiled = model.jit_compile and keras.backend.backend() != "jax"
         plain = plain and self.lazy_embeddings and not compiled
         return plain and self._kernels_for(model.trainable_variables) is not None
+
+
+def at_hand(number: Any) -> bool:
+    """Whether a variable's or a tensor's number can be read and computed with in Python.
+
+    On PyTorch an operation on one number takes as long as one on a table. To read it from
+    another device than the processor takes longer, and elsewhere operations are compiled.
+    """
+    device = getattr(getattr(number, "value", number), "device", None)
+    return keras.backend.backend() == "torch" and (device is None or device.type == "cpu")
 
 
 def build_optimizer(model: keras.Model) -> None:

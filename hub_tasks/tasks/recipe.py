@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from hub_tasks.tasks.adamw import AdamW
+from hub_tasks.tasks.adamw import AdamW, at_hand
 
 _WARMUP = 0.1  # share of the steps
 _NUMBERS = SimpleNamespace(minimum=min, maximum=max, where=lambda first, a, b: a if first else b)
@@ -38,9 +38,8 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step):
         given = step, self.start, self.steps, self.warmup, self.held
-        # Where nothing is compiled, each of these takes as long on a tensor as on a table.
-        eager = keras.backend.backend() == "torch"
-        number, lib = (float, _NUMBERS) if eager else (partial(ops.cast, dtype="float32"), ops)
+        in_python = all(map(at_hand, given))
+        number, lib = (float, _NUMBERS) if in_python else (partial(ops.cast, dtype="float32"), ops)
         step, start, steps, warmup, held = map(number, given)
         done = step - start
         climbing = lib.minimum((done + 1) / lib.maximum(warmup, 1.0), 1.0)
