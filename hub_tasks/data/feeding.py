@@ -7,8 +7,10 @@ from typing import Any
 import keras
 
 from hub_tasks.data.batches import Batch, Batches, MemoryBatches, StreamBatches
-from hub_tasks.data.tf_data import feed_tensorflow
+from hub_tasks.data.tf_data import feed_few, feed_tensorflow
 from hub_tasks.errors import DataError, received
+
+_FEW = 8  # batches that TensorFlow is given at once
 
 
 @contextmanager
@@ -65,6 +67,8 @@ def feed(batches: MemoryBatches | StreamBatches, passes: int = 1, steps: int | N
     unknown = batches.num_batches is None
     repeat = unknown and passes > 1 and batches.restartable
     if keras.backend.backend() == "tensorflow":
+        if isinstance(batches, MemoryBatches) and passes == 1 and batches.num_batches <= _FEW:
+            return feed_few(batches)
         return feed_tensorflow(
             lambda: iter(batches), batches.num_batches, batches.restartable, repeat
         )

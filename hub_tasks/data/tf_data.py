@@ -4,7 +4,9 @@ The only file of `data/` that imports TensorFlow, and it does so when an object 
 TensorFlow's has come in, or when TensorFlow is Keras's backend.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -102,11 +104,7 @@ def feed_tensorflow(
     """
     import tensorflow as tf
 
-    first = next(iter(batches()))
-    signature = tf.nest.map_structure(
-        lambda a: tf.TensorSpec([None] * a.ndim, tf.as_dtype(a.dtype)), first
-    )
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    dataset = tf.data.Dataset.from_tensors(0).flat_map(_passes(batches, next(iter(batches()))))
     if num_batches is not None:
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
     if repeat:
@@ -116,3 +114,69 @@ def feed_tensorflow(
     options.autotune.enabled = False
     options.experimental_optimization.inject_prefetch = False
     return (dataset.prefetch(2) if ahead else dataset).with_options(options)
+
+
+def feed_few(batches: Iterable[Any]) -> Any:
+    """The same of a few batches for one pass, without the functions that take 80 ms to make."""
+    import tensorflow as tf
+
+    def alone(batch: Any) -> Any:
+        variant = tf.data.experimental.to_variant(tf.data.Dataset.from_tensors(batch))
+        return tf.data.experimental.from_variant(variant, _specs(batch))
+
+    first, *others = map(alone, batches)
+    return reduce(lambda so_far, one: so_far.concatenate(one), others, first)
+
+
+def _specs(batch: Any) -> Any:
+    """The form of a batch, whatever its shape."""
+    import tensorflow as tf
+
+    return tf.nest.map_structure(
+        lambda a: tf.TensorSpec([None] * a.ndim, tf.as_dtype(a.dtype)), batch
+    )
+
+
+def _passes(batches: Callable[[], Iterator[Any]], first: Any) -> Callable[[Any], Any]:
+    """What `Dataset.from_generator` does, and leaves the process's memory as it is.
+
+    On Linux and Python 3.11 that one lets `malloc` give memory back to the system at once, for
+    all that TensorFlow computes from then on: averages took 1.7 times as long.
+
+    Args:
+        batches: begins a pass.
+        first: a batch, whose form all have.
+
+    Returns:
+        A function that makes the data set of one pass; its argument says nothing.
+    """
+    import tensorflow as tf
+
+    leaves, specs = tf.nest.flatten(first), tf.nest.flatten(_specs(first))
+    running: dict[int, Iterator[Any]] = {}  # one may begin before another has ended
+    numbers = count()
+
+    def begin(_: Any) -> np.int64:
+        number = next(numbers)
+        running[number] = iter(batches())
+        return np.int64(number)
+
+    def read(number: Any) -> list[Any]:
+        batch = next(running[int(number)], None)
+        if batch is None:
+            del running[int(number)]
+            return [leaf[:0] for leaf in leaves]
+        return tf.nest.flatten(batch)
+
+    def element(number: Any) -> Any:
+        found = tf.numpy_function(read, [number], [spec.dtype for spec in specs])
+        for array, spec in zip(found, specs, strict=True):
+            array.set_shape(spec.shape)
+        return tf.nest.pack_sequence_as(first, found)
+
+    def one_pass(nothing: Any) -> Any:
+        number = tf.numpy_function(begin, [nothing], tf.int64)
+        elements = tf.data.Dataset.from_tensors(number).repeat().map(element)
+        return elements.take_while(lambda *batch: tf.size(tf.nest.flatten(batch)[0]) > 0)
+
+    return one_pass

@@ -89,7 +89,7 @@ class WordParts(keras.layers.Layer):
         return 1 + (number if number < self.buckets else self.buckets - 1 - number % self.buckets)
 
     def call(self, token_ids):
-        if keras.backend.backend() != "torch":
+        if not _shapes_may_vary():
             return self.sums(token_ids)
         distinct, places = distinct_ids(token_ids)
         return ops.take(self.sums(distinct), places, axis=0)
@@ -154,10 +154,22 @@ class PartRows(keras.layers.Layer):
 
 
 def distinct_ids(ids):
-    """The distinct ones of some ids, and the place of each id among them, on PyTorch."""
-    import torch
+    """The distinct ones of some ids, and the place of each id among them."""
+    if keras.backend.backend() == "torch":
+        import torch
 
-    return torch.unique(ids, return_inverse=True)
+        return torch.unique(ids, return_inverse=True)
+    return ops.unique(ids, sorted=False, return_inverse=True)
+
+
+def _shapes_may_vary() -> bool:
+    """Whether the shape of a result may depend on values.
+
+    On a GPU Keras compiles with XLA for TensorFlow, too.
+    """
+    if keras.backend.backend() == "tensorflow":  # `ops.unique` came with Keras 3.15
+        return hasattr(ops, "unique") and not keras.distribution.list_devices("gpu")
+    return keras.backend.backend() == "torch"
 
 
 def parts_of(word: str) -> list[str]:

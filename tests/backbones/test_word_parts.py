@@ -179,3 +179,13 @@ def test_ids_of_unknown_words_need_an_encoder_that_knows_them(name):
     preprocessor = hub_tasks.TextClassifierPreprocessor(tokenizer, 9, family=backbone.family)
     with pytest.raises(DataError, match=r"only an encoder with `part_buckets`.*part_buckets=0"):
         hub_tasks.TextClassifier(backbone, num_classes=2, preprocessor=preprocessor)
+
+
+@pytest.mark.backend
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="others compile all or nothing")
+def test_xla_computes_the_same():
+    clf = from_scratch("average_embedding", TEXTS, LABELS)
+    plain = clf.predict(UNSEEN, verbose=0)
+    clf.compile(jit_compile=True)
+    np.testing.assert_allclose(clf.predict(UNSEEN, verbose=0), plain, atol=1e-5)
+    clf.fit(TEXTS, LABELS, epochs=1, verbose=0)

@@ -1,9 +1,14 @@
 """`tf.data.Dataset`s and string tensors as inputs."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from hub_tasks.data import LabelSpace, Rows, open_data
+from hub_tasks.data.tf_data import feed_few, feed_tensorflow
 from hub_tasks.errors import DataError
 
 tf = pytest.importorskip("tensorflow")
@@ -145,3 +150,65 @@ def test_string_tensors_are_columns():
     pair = open_data((tf.constant(TEXTS), tf.constant(TEXTS)), tf.constant(["no"] * 3), None, 2)
     assert pair.texts == (TEXTS, TEXTS)
     assert SPACE.encode(pair.labels).tolist() == [0, 0, 0]
+
+
+def batches(count, start=0):
+    """Of one form and several shapes."""
+    return [
+        ({"ids": np.full((2, 1 + i % 3), i, "int32")}, np.array([i, -i], "float32"))
+        for i in range(start, start + count)
+    ]
+
+
+def assert_same(fed, expected):
+    elements = list(fed)
+    assert len(elements) == len(expected)
+    for (x, y), (want_x, want_y) in zip(elements, expected, strict=True):
+        np.testing.assert_array_equal(x["ids"], want_x["ids"])
+        np.testing.assert_array_equal(y, want_y)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_keras_is_fed_the_batches_in_their_order(count):
+    for fed in (
+        feed_few(batches(count)),
+        feed_tensorflow(lambda: iter(batches(count)), count, True, False),
+        feed_tensorflow(lambda: iter(batches(count)), None, False, False),
+    ):
+        assert fed.element_spec[0]["ids"].shape.as_list() == [None, None]  # one trace for all
+        for _ in range(2):
+            assert_same(fed, batches(count))
+
+
+def test_a_pass_is_of_its_own_beside_one_that_has_not_ended():
+    starts = iter([0, 0, 10, 20, 30])  # the first is looked at for the form of a batch
+    fed = feed_tensorflow(lambda: iter(batches(3, next(starts))), 3, False, False)
+    left = iter(fed)
+    begun = [next(left)]
+    assert_same(fed, batches(3, 10))
+    assert_same([*begun, *left], batches(3))
+    assert_same(fed.repeat(2), batches(3, 20) + batches(3, 30))
+
+
+def test_a_pass_of_another_length_than_was_said_is_an_error():
+    fed = feed_tensorflow(lambda: iter(batches(2)), 3, False, False)
+    with pytest.raises(tf.errors.FailedPreconditionError, match="expected to contain 3"):
+        list(fed)
+
+
+FED = """
+import hub_tasks
+texts, labels = ["a fine film", "a dull film"] * 100, ["good", "bad"] * 100
+clf = hub_tasks.TextClassifier.from_scratch("cnn", texts, labels, filters=8)
+clf.fit(texts, labels, epochs=1, verbose=0)
+clf.predict(texts, batch_size=8, verbose=0)
+"""
+
+
+def test_the_memory_of_the_process_is_left_as_it_is():
+    told = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "0"}
+    command = [sys.executable, "-c", FED]
+    ended = subprocess.run(command, env={**os.environ, **told}, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "mallopt" not in ended.stderr
+    assert "M_TRIM_THRESHOLD" not in ended.stderr
