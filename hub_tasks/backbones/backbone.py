@@ -39,6 +39,7 @@ class Backbone(keras.Model):
     family: ClassVar[Family | None] = None
     recipe: ClassVar[Recipe] = FINE_TUNING
     config: dict[str, Any]
+    compares_pairs = True  # whether it relates the two texts of a pair, as attention does
 
     @classmethod
     def from_preset(

@@ -166,6 +166,11 @@ class EncoderBackbone(DirectModel, Backbone):
             size = embedding.recipe.batch_size
             self.recipe = replace(self.recipe, predict_batch_size=size, refit=False)
 
+    @property
+    def compares_pairs(self) -> bool:
+        """Whether it relates the two texts of a pair, and does not read both as one."""
+        return bool(self.config["pair_separator"] or self.config["embedding"])
+
     def encode(self, x: Any, mask: Any) -> Any:
         """Vectors of tokens -> a vector for the text; its keyword arguments are its own.
 

@@ -11,13 +11,16 @@ from hub_tasks.errors import shorten
 _FEW = 0.01  # a share of contradictions that real data has
 
 
-def warn_of_doubts(rows: Rows, targets: np.ndarray, names: Sequence[str]) -> None:
-    """Warns of one label or one text alone, and of texts that have several labels.
+def warn_of_doubts(
+    rows: Rows, targets: np.ndarray, names: Sequence[str], compares: bool = True
+) -> None:
+    """Warns of one label or one text alone, of texts that have several labels, and of pairs.
 
     Args:
         rows: the texts.
         targets: int32 `(rows,)`, or float32 `(rows, classes)`, about whose labels nothing is said.
         names: label names in the order of ids.
+        compares: whether the encoder relates the two texts of a pair.
     """
     texts = list(zip(*rows.texts, strict=True))
     if len(texts) < 2:
@@ -36,5 +39,11 @@ def warn_of_doubts(rows: Rows, targets: np.ndarray, names: Sequence[str]) -> Non
                 f"{len(others)} of {len(texts)} texts have another label than the same text before "
                 f"them, first texts[{i}] (and texts[{first[texts[i]]}])"
             )
+    if len(rows.texts) > 1 and not compares:
+        doubts.append(
+            "it is of pairs, and the encoder was made for single texts: what two texts share is "
+            "lost on it. Make it from pairs with `from_scratch`, or load it with "
+            "`pair_separator=` (docs/encoders.md, Pairs)"
+        )
     for doubt in doubts:
         warnings.warn(f"Look at the training data: {doubt}.", stacklevel=5)

@@ -11,14 +11,7 @@ from typing import Any
 import keras
 
 from hub_tasks.backbones import DirectModel, Recipe
-from hub_tasks.data import (
-    Rows,
-    RunReport,
-    Source,
-    feed,
-    original_errors,
-    warn_of_doubts,
-)
+from hub_tasks.data import Rows, RunReport, Source, feed, original_errors, warn_of_doubts
 from hub_tasks.data.hold_out import hold_out, hold_out_of_each_class
 from hub_tasks.errors import DataError, received
 from hub_tasks.tasks.adamw import build_optimizer, sparse_gradients
@@ -261,7 +254,8 @@ class Task(DirectModel, RowStepModel, InferenceTask):
 
     def _warn_of_doubts(self, train: Rows | Source, batches: Any) -> None:
         if isinstance(train, Rows):
-            warn_of_doubts(train, batches.targets, self.label_space.names)
+            compares = getattr(self.backbone, "compares_pairs", True)
+            warn_of_doubts(train, batches.targets, self.label_space.names, compares)
 
     def _warn_of_absent_classes(self, train: Any, validation: Any) -> None:
         targets = getattr(train, "targets", None), getattr(validation, "targets", None)

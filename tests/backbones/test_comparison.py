@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import warnings
 
 import keras
 import numpy as np
@@ -197,3 +198,41 @@ def test_it_learns_which_text_is_the_first():
     clf.compile(keras.optimizers.Adam(0.01))
     clf.fit(columns(pairs), labels, epochs=10, validation_split=0, verbose=0)
     assert [p.label for p in clf.classify(columns(pairs))] == labels
+
+
+COLUMNS = (["a fine film", "the plot"] * 4, ["a fine movie", "no plot"] * 4)
+LABELS = ["same", "other"] * 4
+
+
+def said_of_pairs(clf, texts) -> bool:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clf.fit(texts, LABELS, epochs=1, verbose=0)
+    return any("`pair_separator=`" in str(warning.message) for warning in caught)
+
+
+@pytest.mark.parametrize("name", ENCODERS_OF_OURS)
+def test_pairs_are_not_lost_on_an_encoder_of_single_texts_without_a_word(name):
+    assert said_of_pairs(from_scratch(name, COLUMNS[0], LABELS), COLUMNS)
+    assert not said_of_pairs(from_scratch(name, COLUMNS[0], LABELS), COLUMNS[0])
+    assert not said_of_pairs(from_scratch(name, COLUMNS, LABELS), COLUMNS)
+
+
+def test_a_transformer_compares_by_its_attention():
+    under = "bert_tiny_en_sentiment"
+    clf = hub_tasks.TextClassifier.from_scratch("cnn", COLUMNS[0], LABELS, embedding=under)
+    assert not said_of_pairs(clf, COLUMNS)
+    assert not said_of_pairs(
+        hub_tasks.TextClassifier.from_preset(under, labels=LABELS[:2]), COLUMNS
+    )
+
+
+def test_the_preset_of_an_encoder_can_be_loaded_to_compare(tmp_path):
+    single = tiny_encoder("average_embedding", part_buckets=16)
+    single.save_to_preset(tmp_path / "single")
+    again = hub_tasks.AverageEmbeddingBackbone.from_preset(
+        tmp_path / "single", pair_separator=SEPARATOR, overlap_entries=4
+    )
+    before = pooled(single, inputs())
+    np.testing.assert_array_equal(pooled(again, inputs())[:, : before.shape[1]], before)
+    assert again.compares_pairs
