@@ -14,7 +14,7 @@ _FEW = 0.01  # a share of contradictions that real data has
 def warn_of_doubts(
     rows: Rows, targets: np.ndarray, names: Sequence[str], compares: bool = True
 ) -> None:
-    """Warns of one label or one text alone, of texts that have several labels, and of pairs.
+    """Warns of one label or one text alone, of texts with several labels, of pairs not compared.
 
     Args:
         rows: the texts.
@@ -46,4 +46,4 @@ def warn_of_doubts(
             "`pair_separator=` (docs/encoders.md, Pairs)"
         )
     for doubt in doubts:
-        warnings.warn(f"Look at the training data: {doubt}.", stacklevel=5)
+        warnings.warn(f"Look at the training data: {doubt}.", stacklevel=4)

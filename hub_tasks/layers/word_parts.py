@@ -163,10 +163,8 @@ def distinct_ids(ids):
 
 
 def _shapes_may_vary() -> bool:
-    """Whether the shape of a result may depend on values.
-
-    On a GPU Keras compiles with XLA for TensorFlow, too.
-    """
+    """Whether the shape of a result may depend on values: not on a GPU with TensorFlow, where
+    Keras compiles with XLA by default."""
     if keras.backend.backend() == "tensorflow":  # `ops.unique` came with Keras 3.15
         return hasattr(ops, "unique") and not keras.distribution.list_devices("gpu")
     return keras.backend.backend() == "torch"

@@ -182,7 +182,7 @@ def test_ids_of_unknown_words_need_an_encoder_that_knows_them(name):
 
 
 @pytest.mark.backend
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="others compile all or nothing")
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow alone")
 def test_xla_computes_the_same():
     clf = from_scratch("average_embedding", TEXTS, LABELS)
     plain = clf.predict(UNSEEN, verbose=0)
