@@ -1,10 +1,11 @@
-"""Token ids -> the bag of their vectors, on PyTorch and without training."""
+"""Token ids -> the bag of their vectors without training, where no compiler fuses operations."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import keras
+from keras import ops
 
 from hub_tasks.layers.bigrams import HashedBigrams
 from hub_tasks.layers.table import VectorTable
@@ -16,19 +17,22 @@ _AT_ONCE = 2**19  # numbers, which a processor keeps at hand
 def bag_fits(
     table: keras.layers.Layer, pairs: HashedBigrams | None, parts: WordParts | None
 ) -> bool:
-    """Whether bags can be computed with these: on a processor, without gradients."""
-    if keras.backend.backend() != "torch":
-        return False
-    import torch
-
+    """Whether bags can be computed with these: on a processor, by PyTorch without gradients or
+    by TensorFlow."""
     tables = [table, *(layer.table for layer in (pairs, parts) if layer is not None)]
-    return not torch.is_grad_enabled() and all(
+    if not all(
         isinstance(table, VectorTable)
         and not table.lora_enabled
         and table.compute_dtype == "float32"
-        and table.embeddings.value.device.type == "cpu"
         for table in tables
-    )
+    ):
+        return False
+    if keras.backend.backend() == "torch":
+        import torch
+
+        here = all(table.embeddings.value.device.type == "cpu" for table in tables)
+        return here and not torch.is_grad_enabled()
+    return keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu")
 
 
 def bag_of_tokens(
@@ -49,33 +53,68 @@ def bag_of_tokens(
     Returns:
         `(batch, dim)`, or twice as wide with the largest values.
     """
-    from torch.nn.functional import embedding
-
     columns = [token_ids]
     if pairs is not None:
         columns += pairs.rows(token_ids, padding_mask)
 
-    def vectors(ids: Any, *others: Any) -> Any:
-        x = embedding(ids, table.embeddings.value)
-        if others:
-            rows, inside = (column[:, :-1] for column in others)
-            of_pairs = embedding(rows, pairs.table.embeddings.value)
-            x[:, :-1].add_(of_pairs if inside.all() else of_pairs.mul_(inside[:, :, None]))
-        return x
-
-    return _bags(vectors, padding_mask, columns, table.output_dim, largest)
+    if keras.backend.backend() == "torch":
+        vectors = partial(_vectors_on_torch, table, pairs)
+        return _bags_on_torch(vectors, padding_mask, columns, table.output_dim, largest)
+    return _bags(partial(_vectors, table, pairs), padding_mask, columns, largest)
 
 
 def bag_of_parts(token_ids: Any, padding_mask: Any, parts: WordParts) -> Any:
     """What `bag_of_vectors` gives for the parts of words, `(batch, 2 * dim)`."""
+    if keras.backend.backend() != "torch":
+        return _bags(parts, padding_mask, [token_ids], largest=True)
     from torch.nn.functional import embedding
 
     distinct, places = distinct_ids(token_ids)
-    sums = parts.sums(distinct)
-    return _bags(partial(embedding, weight=sums), padding_mask, [places], parts.dim, largest=True)
+    vectors = partial(embedding, weight=parts.sums(distinct))
+    return _bags_on_torch(vectors, padding_mask, [places], parts.dim, largest=True)
+
+
+def _vectors(table: VectorTable, pairs: HashedBigrams | None, ids: Any, *of_pairs: Any) -> Any:
+    x = table(ids)
+    if pairs is not None:
+        rows, inside = of_pairs
+        x += pairs.table(rows) * ops.cast(inside[:, :, None], x.dtype)
+    return x
 
 
 def _bags(
+    vectors: Callable[..., Any], padding_mask: Any, columns: Sequence[Any], largest: bool
+) -> Any:
+    """Means and largest values of vectors in few passes over them.
+
+    At padding a text's first token stands once more, which is no larger than itself; its weight
+    in the mean is zero.
+    """
+    mask = padding_mask > 0
+    first = ops.argmax(padding_mask, axis=1)[:, None]
+    x = vectors(*(ops.where(mask, c, ops.take_along_axis(c, first, axis=1)) for c in columns))
+    weights = ops.cast(mask, x.dtype)
+    lengths = ops.sum(weights, axis=1, keepdims=True)
+    bag = [ops.matmul((weights / ops.maximum(lengths, 1))[:, None], x)[:, 0]]
+    if largest:
+        bag.append(ops.max(x, axis=1) * ops.cast(lengths > 0, x.dtype))
+    return ops.concatenate(bag, axis=-1)
+
+
+def _vectors_on_torch(
+    table: VectorTable, pairs: HashedBigrams | None, ids: Any, *of_pairs: Any
+) -> Any:
+    from torch.nn.functional import embedding
+
+    x = embedding(ids, table.embeddings.value)
+    if pairs is not None:
+        rows, inside = (column[:, :-1] for column in of_pairs)
+        found = embedding(rows, pairs.table.embeddings.value)
+        x[:, :-1].add_(found if inside.all() else found.mul_(inside[:, :, None]))
+    return x
+
+
+def _bags_on_torch(
     vectors: Callable[..., Any], padding_mask: Any, columns: Sequence[Any], dim: int, largest: bool
 ) -> Any:
     """Means and largest values of vectors, a few texts at a time.
