@@ -7,7 +7,6 @@ import keras
 from hub_tasks.data.batches import FILL, MemoryBatches, StreamBatches, TokenColumn
 from hub_tasks.data.buckets import plan_widths
 from hub_tasks.data.columns import is_column, is_pair, read_columns
-from hub_tasks.data.doubts import warn_of_doubts
 from hub_tasks.data.feeding import feed, original_errors
 from hub_tasks.data.grain_data import GrainSource, is_grain
 from hub_tasks.data.hugging_face_data import HuggingFaceSource, is_hugging_face
@@ -46,7 +45,6 @@ __all__ = [
     "read_ahead",
     "read_columns",
     "read_windows",
-    "warn_of_doubts",
 ]
 
 _ACCEPTED = (

@@ -46,4 +46,23 @@ def warn_of_doubts(
             "`pair_separator=` (docs/encoders.md, Pairs)"
         )
     for doubt in doubts:
-        warnings.warn(f"Look at the training data: {doubt}.", stacklevel=4)
+        warnings.warn(f"Look at the training data: {doubt}.", stacklevel=5)
+
+
+def warn_of_absent_classes(
+    train: np.ndarray | None, validation: np.ndarray | None, names: Sequence[str]
+) -> None:
+    """Warns of labels to be validated that training does not show.
+
+    Args:
+        train, validation: targets as in `warn_of_doubts`; None where they are not known.
+        names: label names in the order of ids.
+    """
+    if any(targets is None or targets.ndim != 1 for targets in (train, validation)):
+        return
+    if absent := sorted({*validation.tolist()} - {*train.tolist()}):
+        shown = ", ".join(repr(names[i]) for i in absent)
+        warnings.warn(
+            f"The validation data holds labels that the training data lacks: {shown}.",
+            stacklevel=4,
+        )

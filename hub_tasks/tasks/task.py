@@ -11,7 +11,8 @@ from typing import Any
 import keras
 
 from hub_tasks.backbones import DirectModel, Recipe
-from hub_tasks.data import Rows, RunReport, Source, feed, original_errors, warn_of_doubts
+from hub_tasks.data import Rows, RunReport, Source, feed, original_errors
+from hub_tasks.data.doubts import warn_of_absent_classes, warn_of_doubts
 from hub_tasks.data.hold_out import hold_out, hold_out_of_each_class
 from hub_tasks.errors import DataError, received
 from hub_tasks.tasks.adamw import build_optimizer, sparse_gradients
@@ -30,6 +31,8 @@ class Task(DirectModel, RowStepModel, InferenceTask):
     texts and labels in any form that `hub_tasks.data` reads. With `preprocessor=None`
     they take what Keras takes.
     """
+
+    _trains_anew = False  # for the second time in one `fit`
 
     def fit(
         self,
@@ -96,7 +99,6 @@ class Task(DirectModel, RowStepModel, InferenceTask):
             reader = self._reader("fit", batch_size or recipe.batch_size, report)
             batches = reader.labelled(train, class_weight, "shuffled" if shuffle else "given")
             read.append(batches)
-            self._warn_of_doubts(train, batches)
             epochs = recipe.epochs if epochs is None else epochs
             data = {"x": feed(batches, epochs - initial_epoch, steps_per_epoch), "shuffle": False}
             if held_out is not None:
@@ -160,7 +162,11 @@ class Task(DirectModel, RowStepModel, InferenceTask):
         epochs = most if recipe.refit_whole else min(recipe.refit_times * best, most)
         if told["verbose"]:
             print(f"Training anew on all rows, {epochs} epochs; {best} were best on rows held out:")
-        self.fit(epochs=epochs, validation_split=0.0, **told)
+        self._trains_anew = True
+        try:
+            self.fit(epochs=epochs, validation_split=0.0, **told)
+        finally:
+            self._trains_anew = False
         self.last_run.add(report)
         self.history = history
 
@@ -173,7 +179,8 @@ class Task(DirectModel, RowStepModel, InferenceTask):
 
     def _validation(self, held_out: Rows | Source, batches: Any, batch_size: int) -> Any:
         validation = self._reader("evaluate", batch_size, RunReport()).labelled(held_out)
-        self._warn_of_absent_classes(batches, validation)
+        targets = (getattr(data, "targets", None) for data in (batches, validation))
+        warn_of_absent_classes(*targets, self.label_space.names)
         return validation
 
     def _adapt_to_labels(self, labels: Any) -> None:
@@ -214,6 +221,8 @@ class Task(DirectModel, RowStepModel, InferenceTask):
             names = None if split is None else self.label_space.names
             targets = self.label_space.encode(opened.labels)
             train, held = hold_out_of_each_class(opened, share, targets, names)
+        if isinstance(opened, Rows):  # drawn at random, rows would have other numbers
+            self._warn_of_doubts(opened if self.recipe.validation_split else train)
         return train, held if validation is None else held_out
 
     def _tokenised_training(
@@ -252,22 +261,11 @@ class Task(DirectModel, RowStepModel, InferenceTask):
         self._adapt_to_labels(y)
         return encode_tokenised(x, y, self.label_space, class_weight, sample_weight)
 
-    def _warn_of_doubts(self, train: Rows | Source, batches: Any) -> None:
-        if isinstance(train, Rows):
+    def _warn_of_doubts(self, rows: Rows) -> None:
+        if not self._trains_anew:
+            targets = self.label_space.encode(rows.labels)
             compares = getattr(self.backbone, "compares_pairs", True)
-            warn_of_doubts(train, batches.targets, self.label_space.names, compares)
-
-    def _warn_of_absent_classes(self, train: Any, validation: Any) -> None:
-        targets = getattr(train, "targets", None), getattr(validation, "targets", None)
-        if any(t is None or t.ndim != 1 for t in targets):
-            return
-        absent = sorted(set(targets[1].tolist()) - set(targets[0].tolist()))
-        if absent:
-            names = ", ".join(repr(self.label_space.names[i]) for i in absent)
-            warnings.warn(
-                f"The validation data holds labels that the training data lacks: {names}.",
-                stacklevel=3,
-            )
+            warn_of_doubts(rows, targets, self.label_space.names, compares)
 
 
 @contextlib.contextmanager

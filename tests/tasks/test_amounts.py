@@ -23,7 +23,7 @@ def average(amounts, **settings) -> hub_tasks.TextClassifier:
 def test_amounts_of_any_size_are_learnt(unit):
     keras.utils.set_random_seed(0)
     clf = average(unit * AMOUNTS)
-    clf.fit(TEXTS, unit * AMOUNTS, **QUIET)
+    clf.fit(TEXTS, unit * AMOUNTS, validation_split=0, **QUIET)
     off = clf.predict(TEXTS, **QUIET)[:, 0] - unit * AMOUNTS
     assert np.abs(off).mean() < 0.15 * AMOUNTS.std() * unit
 
@@ -36,7 +36,7 @@ def test_each_of_several_amounts_has_its_own_size():
     clf = average(amounts)
     begun = clf.predict(TEXTS, **QUIET)
     np.testing.assert_allclose(begun, np.tile(amounts.mean(0), (len(TEXTS), 1)), rtol=0.05)
-    clf.fit(TEXTS, amounts, **QUIET)
+    clf.fit(TEXTS, amounts, validation_split=0, **QUIET)
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(clf.optimizer.output_rate), amounts.std(0), rtol=1e-4
     )

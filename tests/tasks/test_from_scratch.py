@@ -273,6 +273,16 @@ def test_who_only_watches_is_no_hindrance(clf, tmp_path):
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 4  # of the first training
 
 
+def test_a_doubt_is_said_once_and_of_the_rows_as_they_were_given(clf):
+    texts, labels = [*TEXTS, TEXTS[3]], [*LABELS, "no"]
+    for _ in range(3):  # whatever is held out
+        with pytest.warns(UserWarning, match="have another label") as warned:
+            clf.fit(texts, labels, epochs=1, **QUIET)
+        [doubt] = [w for w in warned if "have another label" in str(w.message)]
+        assert "first texts[24] (and texts[3])" in str(doubt.message)
+        assert doubt.filename == __file__
+
+
 def test_an_epoch_without_a_loss_is_not_the_best():
     assert best_epoch([0.5, math.nan, 0.3, 0.4]) == 3
     assert best_epoch([math.nan, 0.5]) == 2

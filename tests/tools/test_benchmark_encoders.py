@@ -34,28 +34,22 @@ def data(tmp_path):
 def test_a_run_is_written_once(data, capsys):
     results = data / "results.jsonl"
     given = f"--data {data} --part accuracy --sets tiny --encoders average_embedding --seeds 3"
-    given += f" --results {results}"
+    given += f" --few 15 --results {results}"
     assert benchmark.main(given.split()) == 0
-    [line] = benchmark.read_results(results)
-    assert (line["encoder"], line["set"], line["seed"]) == ("average_embedding", "tiny", 3)
-    assert 0 <= line["accuracy"] <= 1
-    assert 0 < line["int8_bytes"] < line["h5_bytes"]
-    assert line["word_vectors"] is None
-    assert min(line[f"{part}_seconds"] for part in ("build", "fit", "predict")) > 0
-    assert benchmark.main(given.split()) == 0
-    assert "1 of 1 runs" in capsys.readouterr().out
-    assert len(benchmark.read_results(results)) == 1
-
-
-def test_some_rows_are_drawn_for_further_runs(data):
-    results = data / "results.jsonl"
-    given = f"--data {data} --part accuracy --sets tiny --encoders average_embedding --seeds 3"
-    assert benchmark.main([*given.split(), "--few", "15", "--results", str(results)]) == 0
     lines = benchmark.read_results(results)
     assert [line["rows"] for line in lines] == [None, 15]
+    for line in lines:
+        assert (line["encoder"], line["set"], line["seed"]) == ("average_embedding", "tiny", 3)
+        assert 0 <= line["accuracy"] <= 1
+        assert 0 < line["int8_bytes"] < line["h5_bytes"]
+        assert line["word_vectors"] is None
+        assert min(line[f"{part}_seconds"] for part in ("build", "fit", "predict")) > 0
     text = section(lines)
     assert "### Accuracy, tiny (15 rows)" in text
     assert "| tiny (15 rows): from the best to the last (average_embedding) |" in text
+    assert benchmark.main(given.split()) == 0
+    assert "2 of 2 runs" in capsys.readouterr().out
+    assert benchmark.read_results(results) == lines
 
 
 def test_the_rows_drawn_are_the_same_for_all(data):
