@@ -231,8 +231,21 @@ def pairs(ids: list[int], weights: Weights) -> Vector:
     return torch.cat([table[hashes], torch.zeros(1, table.shape[1])])
 
 
+def words_of(text: str) -> list[str]:
+    """Words and marks of a sentence in lower case, words but the first after how they stood."""
+    words = []
+    for i, run in enumerate(text.split()):
+        for word in re.findall(r"\w+|[^\w\s]", run):
+            if i and re.fullmatch("[A-Z][a-z]+|[A-Z]{2,}", word):
+                words.append("[CAPS]" if word.isupper() else "[CAP]")
+            words.append(word.lower())
+    return words
+
+
 _NGRAMS = 50
+_CASED = ["Good film", "a BAD, bad Day!", "", "what a FINE Film I see, and a good day for It"]
 _ALONE = {"bigram_buckets": 0, "part_buckets": 0}
+_MARKED = {"case_marks": True, **_ALONE}
 # Case -> encoder, what computes it, hyper-parameters, format of the weights.
 ENCODERS: dict[str, tuple[str, Callable[..., Vector], dict[str, Any], str]] = {
     "average_embedding": ("average_embedding", average_embedding, _ALONE, "h5"),
@@ -242,6 +255,7 @@ ENCODERS: dict[str, tuple[str, Callable[..., Vector], dict[str, Any], str]] = {
     "fast_ngram": ("fast_ngram", fast_ngram, {"buckets": _NGRAMS}, "h5"),
     "compared": ("average_embedding", compared, {"overlap_entries": 0}, "h5"),
     "overlapping": ("average_embedding", overlapping, {"overlap_entries": 2}, "safetensors"),
+    "case_marks": ("average_embedding", average_embedding, _MARKED, "safetensors"),
 }
 
 
@@ -249,7 +263,8 @@ def make_encoder(name: str, target: pathlib.Path) -> None:
     """Writes one preset of a small encoder and what it must give."""
     encoder, encode, sizes, weights_format = ENCODERS[name]
     paired = encode in (compared, overlapping)
-    texts = [[text, TEXTS[i - 1]] for i, text in enumerate(TEXTS)] if paired else TEXTS
+    texts: list[Any] = _CASED if sizes is _MARKED else TEXTS
+    texts = [[text, texts[i - 1]] for i, text in enumerate(texts)] if paired else texts
     columns = tuple(zip(*texts[:3], strict=True)) if paired else texts[:3]
     clf = hub_tasks.TextClassifier.from_scratch(
         encoder, columns, LABELS, label_names=LABELS, embedding_dim=6, **sizes
@@ -265,7 +280,7 @@ def make_encoder(name: str, target: pathlib.Path) -> None:
     known = [token for token in vocabulary if token not in ("[PAD]", "[UNK]", "[SEP]")]
     logits = []
     for text in texts:
-        split = [re.findall(r"\w+|[^\w\s]", each.lower()) for each in np.atleast_1d(text)]
+        split = map(words_of, np.atleast_1d(text))
         words = [word for more in split for word in ("[SEP]", *more)][1:]
         rows = [ids.get(word, ids["[UNK]"]) for word in words] or [ids["[PAD]"]]
         x = stored["embedding/embeddings"][rows]

@@ -89,6 +89,7 @@ class EncoderBackbone(DirectModel, Backbone):
     text_defaults: ClassVar[Mapping[str, Any]] = {
         "unit": "auto",
         "lowercase": True,
+        "case_marks": False,
         "max_vocabulary": 30_000,
         "min_frequency": 1,
     }

@@ -237,7 +237,8 @@ def check_split(config: Mapping[str, Any], where: str, pointer: str) -> dict[str
         ),
         "character_ngrams": (shortest, longest),
         "buckets": check_integer(config["buckets"], where, f"{pointer}buckets", 0, _MAX_BUCKETS),
-        "unknown_beginnings": check_flag(
-            config.get("unknown_beginnings", False), where, f"{pointer}unknown_beginnings"
-        ),
+        **{
+            flag: check_flag(config.get(flag, False), where, f"{pointer}{flag}")
+            for flag in ("unknown_beginnings", "case_marks")
+        },
     }

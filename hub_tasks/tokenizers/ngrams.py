@@ -7,6 +7,8 @@ https://arxiv.org/abs/1607.04606.
 from collections.abc import Mapping, Sequence
 from zlib import crc32
 
+from hub_tasks.tokenizers.splitting import CASE_MARKS
+
 _CACHED = 200_000  # words whose n-grams are kept
 _MIX = 0x9E3779B1  # 2^32 over the golden ratio: neighbours far apart
 
@@ -56,7 +58,7 @@ class Ngrams:
     def _read(self, word: str) -> tuple[int, int, list[int]]:
         """The hash of a word, its id, and the ids of its n-grams."""
         grams: list[int] = []
-        if self._longest:
+        if self._longest and word not in CASE_MARKS:
             bounded = f"<{word[:100]}>"
             for length in range(self._shortest, min(self._longest, len(bounded) - 1) + 1):
                 grams += [

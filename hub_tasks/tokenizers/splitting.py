@@ -3,7 +3,7 @@
 import re
 import string
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 
@@ -11,6 +11,7 @@ from hub_tasks.errors import DataError, received
 from hub_tasks.presets.schema import UNITS
 
 BEFORE_TOKEN = "\ufdd0"  # a noncharacter, which no text holds
+CAPITALIZED, CAPITALS = CASE_MARKS = ("[CAP]", "[CAPS]")  # no tokens of texts: "[" is one
 _SAMPLE = 1_000  # texts by which their script is judged
 _KEPT, _LONGEST_KEPT = 100_000, 100  # runs whose ids are kept, and their characters
 # Scripts that put no space between words: Thai, Lao, Burmese, Khmer, kana, Han.
@@ -49,33 +50,50 @@ class Splitter:
     Args:
         unit: as in `TrainedTokenizer`.
         lowercase: whether texts are lower-cased first.
+        case_marks: which of `CASE_MARKS` stand before lower-cased words that were not in lower
+            case, but for those that begin a sentence.
 
     Attributes:
         find: a run of characters -> its tokens.
     """
 
-    def __init__(self, unit: str, lowercase: bool):
+    def __init__(self, unit: str, lowercase: bool, case_marks: Collection[str] = ()):
         if unit not in UNITS:
             raise DataError(f"`unit` must be one of {', '.join(UNITS)}. {received(unit=unit)}")
         self._unit, self._lowercase = unit, lowercase
+        self._case_marks = case_marks if lowercase and unit == "word" else ()
         whole = unit in ("character", "token")
         self.find: Callable[[str], list[str]] = _itself if whole else _word_pattern().findall
+        if self._case_marks:
+            self.find = self._find_and_mark
 
     def runs(self, text: str) -> Sequence[str]:
         """What stands between white space; or characters, or the tokens that a text came as."""
         if not text.isascii():
             text = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
-        if self._lowercase:
+        if self._lowercase and not self._case_marks:
             text = text.lower()
         if text.startswith(BEFORE_TOKEN):
             if self._unit == "token":
                 return text.split(BEFORE_TOKEN)[1:]
             text = plain(text)
-        return "".join(text.split()) if self._unit == "character" else text.split()
+        if self._unit == "character":
+            return "".join(text.split())
+        runs = text.split()
+        return [*_beginning_small(runs)] if self._case_marks else runs
 
     def tokens(self, text: str) -> list[str]:
         """Characters, words and marks, or the tokens that a text came as."""
         return [token for run in self.runs(text) for token in self.find(run)]
+
+    def _find_and_mark(self, run: str) -> list[str]:
+        tokens = []
+        for token in _word_pattern().findall(run):
+            if len(token) > 1 and not token[0].islower():  # single letters say little
+                mark = CAPITALS if token.isupper() else CAPITALIZED if token.istitle() else ""
+                tokens += [mark] if mark in self._case_marks else []
+            tokens.append(token.lower())
+        return tokens
 
 
 class IdsOfRuns(dict[str, list[int]]):
@@ -101,6 +119,27 @@ class IdsOfRuns(dict[str, list[int]]):
 
 def _itself(run: str) -> list[str]:
     return [run]
+
+
+def _beginning_small(runs: Iterable[str]) -> Iterator[str]:
+    """Runs, of which those that begin a sentence are lower-cased."""
+    begins = True
+    for run in runs:
+        yield run.lower() if begins else run
+        begins = run[-1] in ".!?" and len(run) != 2  # the point of an initial ends nothing
+
+
+def cased(tokens: Iterable[str]) -> Iterator[str]:
+    """Tokens as they were before `Splitter` took them for marks and lower case."""
+    mark = ""
+    for token in tokens:
+        if token in CASE_MARKS:
+            mark = token
+            continue
+        if mark and token.islower():
+            token = token.upper() if mark == CAPITALS else token.title()
+        yield token
+        mark = ""
 
 
 @cache

@@ -14,7 +14,14 @@ from hub_tasks.layers import BEGINNINGS
 from hub_tasks.presets import AddedToken
 from hub_tasks.presets.schema import check_integer, check_split
 from hub_tasks.tokenizers.ngrams import Ngrams
-from hub_tasks.tokenizers.splitting import IdsOfRuns, Splitter, plain, unit_for
+from hub_tasks.tokenizers.splitting import (
+    CASE_MARKS,
+    IdsOfRuns,
+    Splitter,
+    cased,
+    plain,
+    unit_for,
+)
 from hub_tasks.tokenizers.tokenizer import TOKENIZERS, Tokenizer
 from hub_tasks.tokenizers.unknown_words import IdsOfWords
 
@@ -36,6 +43,10 @@ class TrainedTokenizer(Tokenizer):
         buckets: how many ids these n-grams share.
         unknown_beginnings: whether the id of an unknown word says which known one begins alike;
             see `hub_tasks.layers.WordParts`. Such ids begin where the vocabulary ends.
+        case_marks: whether a token before each word of a lower-cased text that begins no
+            sentence says that it was capitalized ("[CAP]") or in capitals ("[CAPS]"), if the
+            vocabulary has such tokens; after Howard and Gugger, 2020,
+            https://arxiv.org/abs/2002.04688. Single letters and other units have none.
         family: the encoder family.
 
     Example:
@@ -57,6 +68,7 @@ class TrainedTokenizer(Tokenizer):
         character_ngrams: tuple[int, int] = (0, 0),
         buckets: int = 0,
         unknown_beginnings: bool = False,
+        case_marks: bool = False,
         special_tokens_in_strings: bool = False,
         added_tokens: Sequence[AddedToken] = (),
     ):
@@ -67,13 +79,15 @@ class TrainedTokenizer(Tokenizer):
             "character_ngrams": tuple(character_ngrams),
             "buckets": buckets,
             "unknown_beginnings": unknown_beginnings,
+            "case_marks": case_marks,
             "special_tokens_in_strings": special_tokens_in_strings,
             "added_tokens": tuple(added_tokens),
         }
         super().__init__(vocabulary, family, options)
         unknown = family.special_tokens["unknown"]
         self._unknown = self._ids[unknown]
-        self._splitter = Splitter(unit, lowercase)
+        marks = [mark for mark in CASE_MARKS if mark in self._ids] if case_marks else []
+        self._splitter = Splitter(unit, lowercase, marks)
         words = IdsOfWords(self._ids, self._unknown, unknown_beginnings)
         self._ids_of = IdsOfRuns(self._splitter.find, words)
         self._ngrams: Ngrams | None = None
@@ -93,6 +107,7 @@ class TrainedTokenizer(Tokenizer):
         lowercase: bool = True,
         max_vocabulary: int = 30_000,
         min_frequency: int = 1,
+        case_marks: bool = False,
         **ngrams: object,
     ) -> "TrainedTokenizer":
         """Makes the vocabulary of some texts.
@@ -105,6 +120,7 @@ class TrainedTokenizer(Tokenizer):
             lowercase: see the class.
             max_vocabulary: the most tokens, special ones included; the rarest are left out.
             min_frequency: tokens that are rarer are left out.
+            case_marks: see the class; without any in the texts there are none later on.
             **ngrams: `word_ngrams`, `character_ngrams` and `buckets` of the class.
 
         Raises:
@@ -112,12 +128,13 @@ class TrainedTokenizer(Tokenizer):
         """
         texts = list(texts)
         unit = unit_for(texts) if unit == "auto" else unit
-        _check(family, unit, lowercase, max_vocabulary, min_frequency, ngrams)
+        options = {"unit": unit, "lowercase": lowercase, "case_marks": case_marks}
+        _check(family, options, max_vocabulary, min_frequency, ngrams)
         special = list(family.special_tokens.values())
         if unit == "subword":
             found = _train_pieces(texts, family, lowercase, max_vocabulary, min_frequency)
         else:
-            split = Splitter(unit, lowercase).tokens
+            split = Splitter(unit, lowercase, CASE_MARKS if case_marks else ()).tokens
             counts = Counter(chain.from_iterable(map(split, texts)))
             frequent = [token for token, count in counts.items() if count >= min_frequency]
             found = sorted(frequent, key=lambda token: (-counts[token], token))
@@ -128,7 +145,9 @@ class TrainedTokenizer(Tokenizer):
                 f"enough. {received(texts=len(texts), min_frequency=min_frequency, unit=unit)}"
             )
         vocabulary = [*special, *tokens][:max_vocabulary]
-        made = cls(vocabulary, family, unit, lowercase, **ngrams)  # type: ignore[arg-type]
+        marked = not {*CASE_MARKS}.isdisjoint(vocabulary)
+        options["case_marks"] = case_marks and unit == "word" and marked
+        made = cls(vocabulary, family, **options, **ngrams)  # type: ignore[arg-type]
         return made if made._has_ngrams() else made._with(buckets=0)
 
     def _has_ngrams(self) -> bool:
@@ -175,13 +194,13 @@ class TrainedTokenizer(Tokenizer):
         if self.options["unit"] == "subword":
             return super().detokenize(ids)
         between = "" if self.options["unit"] == "character" else " "
-        return between.join(self.id_to_token(int(i)) for i in ids)
+        tokens = (self.id_to_token(int(i)) for i in ids)
+        return between.join(cased(tokens) if self.options["case_marks"] else tokens)
 
 
 def _check(
     family: Family,
-    unit: Any,
-    lowercase: Any,
+    split: Mapping[str, Any],
     max_vocabulary: Any,
     min_frequency: Any,
     ngrams: Mapping[str, Any],
@@ -189,7 +208,7 @@ def _check(
     where, least = "The vocabulary", len(family.special_tokens) + 1
     options = {"word_ngrams": 1, "character_ngrams": (0, 0), "buckets": 0, **ngrams}
     try:
-        check_split({**options, "unit": unit, "lowercase": lowercase}, where, "")
+        check_split({**options, **split}, where, "")
         check_integer(max_vocabulary, where, "max_vocabulary", least, _LARGEST_VOCABULARY)
         check_integer(min_frequency, where, "min_frequency", 0, 2**31)
     except PresetFormatError as error:

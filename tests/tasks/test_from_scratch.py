@@ -101,7 +101,7 @@ def test_every_setting_arrives(name):
     clf = hub_tasks.TextClassifier.from_scratch(name, TEXTS, LABELS, hyper_parameters=changed)
     found = {**clf.preprocessor.tokenizer.options, **clf.backbone.config}
     for key, value in changed.items():
-        if key not in ("unit", "max_vocabulary", "min_frequency"):
+        if key not in ("unit", "max_vocabulary", "min_frequency", "case_marks"):
             assert found[key] == value, key
     assert clf.preprocessor.sequence_length == changed["max_sequence_length"]
 
@@ -406,6 +406,7 @@ def test_one_example_of_a_class(clf):
         ("cnn", {"vocabulary_size": 9}, DataError, "Did you mean 'max_vocabulary'"),
         ("cnn", {"unit": "words"}, DataError, "unit must be one of word.*'words'"),
         ("cnn", {"lowercase": "yes"}, DataError, "lowercase must be true or false"),
+        ("cnn", {"case_marks": "yes"}, DataError, "case_marks must be true or false"),
         ("cnn", {"max_vocabulary": "9"}, DataError, "max_vocabulary must be an integer"),
         ("cnn", {"max_vocabulary": 3}, DataError, "max_vocabulary must be an integer from 4"),
         ("cnn", {"min_frequency": -1}, DataError, "min_frequency must be an integer"),
@@ -531,6 +532,10 @@ def test_sizes_of_the_vocabulary():
     assert len(average(max_vocabulary=5).preprocessor.tokenizer.vocabulary) == 5
     cased = average([t.title() for t in TEXTS], lowercase=False).preprocessor.tokenizer
     assert "Good" in cased.vocabulary
+    titles = [f"a {t.title()}" for t in TEXTS]
+    for marks in (True, False):
+        tokenizer = average(titles, case_marks=marks).preprocessor.tokenizer
+        assert tokenizer.options["case_marks"] is ("[CAP]" in tokenizer.vocabulary) is marks
     pieces = average(unit="subword", max_vocabulary=40).preprocessor.tokenizer
     assert len(pieces.vocabulary) == 40
     assert pieces.special_ids["unknown"] not in pieces("filmed")

@@ -49,6 +49,65 @@ def test_how_texts_are_split(unit, text, expected):
     assert tokens(train(texts, unit=unit), text) == expected
 
 
+CASED = ["See Ada Lovelace at NASA", "an iPhone, a MacBook"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Ada at Nasa", ["ada", "at", "[CAP]", "nasa"]),
+        ("see ADA LOVELACE", ["see", "[CAPS]", "ada", "[CAPS]", "lovelace"]),
+        ("(Ada Lovelace)", ["[UNK]", "ada", "[CAP]", "lovelace", "[UNK]"]),  # the first run
+        ("an IPhone, A MacBook", ["an", "iphone", ",", "a", "macbook"]),
+        ("at [cap] nasa", ["at", "[UNK]", "[UNK]", "[UNK]", "nasa"]),  # a text's own
+        ("see Zed", ["see", "[CAP]", "[UNK]"]),
+        ("see nasa. Ada at Nasa", ["see", "nasa", "[UNK]", "ada", "at", "[CAP]", "nasa"]),
+        ("see ! Ada at X. Nasa", ["see", "[UNK]", "ada", "at", "[UNK]", "[UNK]", "[CAP]", "nasa"]),
+        ("", []),
+    ],
+)
+def test_marks_say_how_words_were_written(text, expected):
+    tokenizer = train(CASED, case_marks=True)
+    assert tokenizer.options["case_marks"]
+    assert tokens(tokenizer, text) == expected
+    assert tokenizer([text]) == tokenizer([text])  # from what is kept of runs as well
+
+
+def test_marked_words_read_as_they_were_written():
+    tokenizer = train(CASED, case_marks=True)
+    assert tokenizer.detokenize(tokenizer("see Ada, LOVELACE at Zed")) == (
+        "see Ada , LOVELACE at [UNK]"
+    )
+
+
+@pytest.mark.parametrize("known", [{"[CAP]"}, {"[CAPS]"}, set()], ids=str)
+def test_marks_that_training_did_not_show_are_not_set(known):
+    texts = ["see Ada" if "[CAP]" in known else "see ada"]
+    texts += ["at NASA" if "[CAPS]" in known else "at nasa"]
+    tokenizer = train(texts, case_marks=True)
+    assert tokenizer.options["case_marks"] == bool(known)
+    assert {*tokens(tokenizer, "see NASA at Ada")} == {"see", "nasa", "at", "ada", *known}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"unit": "character"}, {"unit": "subword"}, {"unit": "token"}, {"lowercase": False}, {}],
+    ids=str,
+)
+def test_other_texts_have_no_marks(options):
+    tokenizer = train(CASED, case_marks=bool(options), **options)
+    assert not tokenizer.options["case_marks"] or options == {"lowercase": False}
+    assert tokenizer(CASED) == train(CASED, **options)(CASED)
+
+
+def test_a_mark_has_no_ngrams_of_characters():
+    options = {"word_ngrams": 2, "character_ngrams": (3, 3), "buckets": 1000}
+    tokenizer = train(CASED, case_marks=True, **options)
+    ids = tokenizer("at Ada")
+    assert ids[:3] == [tokenizer.token_to_id(token) for token in ("at", "[CAP]", "ada")]
+    assert len(ids) == 3 + len(["<at", "at>", "<ad", "ada", "da>"]) + 2
+
+
 @pytest.mark.parametrize("unit", ["word", "character", "token"])
 def test_ids_are_the_same_whether_they_are_kept_or_not(unit, monkeypatch):
     texts, found = [*TEXTS, "film", f"good {'!' * 101}"], []
@@ -106,8 +165,8 @@ def test_tokens_that_no_line_of_a_file_can_hold_are_unknown(token, tmp_path):
 @pytest.mark.parametrize("lowercase", [True, False])
 @pytest.mark.parametrize("unit", UNITS)
 def test_what_is_saved_is_loaded(unit, lowercase, options, tmp_path):
-    texts = [*TEXTS, "\u4eca\u5929 e\u0301t\u00e9 \U0001f600 \u0130"]
-    tokenizer = train(texts, unit=unit, lowercase=lowercase, **options)
+    texts = [*TEXTS, *CASED, "\u4eca\u5929 e\u0301t\u00e9 \U0001f600 \u0130"]
+    tokenizer = train(texts, unit=unit, lowercase=lowercase, case_marks=True, **options)
     tokenizer.save_to_preset(tmp_path / "preset")
     again = Tokenizer.from_preset(tmp_path / "preset")
     other = Tokenizer.from_config(tokenizer.get_config())

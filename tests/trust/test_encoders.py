@@ -110,6 +110,7 @@ CASES = {
     "a separator that is no token": config("pair_separator", 4_000_000, "the id of a token"),
     "unknown words without parts": config("part_buckets", 0, "ids that only an encoder with"),
     "unknown words": tokenizer("unknown_beginnings", "yes"),
+    "case marks": tokenizer("case_marks", 1),
     "parts beside n-grams": tokenizer("buckets", 1, "its embedding only"),
     "no vocabulary size": missing("config.json", "/config/vocabulary_size", "vocabulary_size is m"),
     "a class of nobody's": Case(
