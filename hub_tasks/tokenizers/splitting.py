@@ -55,23 +55,24 @@ class Splitter:
 
     Attributes:
         find: a run of characters -> its tokens.
+        case_marks: those that it sets, which words alone have.
     """
 
     def __init__(self, unit: str, lowercase: bool, case_marks: Collection[str] = ()):
         if unit not in UNITS:
             raise DataError(f"`unit` must be one of {', '.join(UNITS)}. {received(unit=unit)}")
         self._unit, self._lowercase = unit, lowercase
-        self._case_marks = case_marks if lowercase and unit == "word" else ()
+        self.case_marks = case_marks if lowercase and unit == "word" else ()
         whole = unit in ("character", "token")
         self.find: Callable[[str], list[str]] = _itself if whole else _word_pattern().findall
-        if self._case_marks:
+        if self.case_marks:
             self.find = self._find_and_mark
 
     def runs(self, text: str) -> Sequence[str]:
         """What stands between white space; or characters, or the tokens that a text came as."""
         if not text.isascii():
             text = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
-        if self._lowercase and not self._case_marks:
+        if self._lowercase and not self.case_marks:
             text = text.lower()
         if text.startswith(BEFORE_TOKEN):
             if self._unit == "token":
@@ -80,7 +81,7 @@ class Splitter:
         if self._unit == "character":
             return "".join(text.split())
         runs = text.split()
-        return [*_beginning_small(runs)] if self._case_marks else runs
+        return [*_beginning_small(runs)] if self.case_marks else runs
 
     def tokens(self, text: str) -> list[str]:
         """Characters, words and marks, or the tokens that a text came as."""
@@ -91,7 +92,7 @@ class Splitter:
         for token in _word_pattern().findall(run):
             if len(token) > 1 and not token[0].islower():  # single letters say little
                 mark = CAPITALS if token.isupper() else CAPITALIZED if token.istitle() else ""
-                tokens += [mark] if mark in self._case_marks else []
+                tokens += [mark] if mark in self.case_marks else []
             tokens.append(token.lower())
         return tokens
 

@@ -195,7 +195,7 @@ class TrainedTokenizer(Tokenizer):
             return super().detokenize(ids)
         between = "" if self.options["unit"] == "character" else " "
         tokens = (self.id_to_token(int(i)) for i in ids)
-        return between.join(cased(tokens) if self.options["case_marks"] else tokens)
+        return between.join(cased(tokens) if self._splitter.case_marks else tokens)
 
 
 def _check(

@@ -12,7 +12,6 @@ SPECIAL = ("[PAD]", "[UNK]", "[SEP]")
 VOCABULARY = [*SPECIAL, *"กขคงจฉชซ", "好", "人"]
 TEXTS = [text * 2 for text in ("กขคงจ", "ขคงจฉ", "จงคขก", "ฉจงคข")] * 6
 LABELS = ["up", "up", "down", "down"] * 6
-SIZES = {"bigram_buckets": 0, "embedding_dim": 16}
 
 
 def layer(buckets: int = 5_000) -> HashedRuns:
@@ -78,20 +77,17 @@ def test_the_order_of_characters_counts():
     assert len(set(rows)) == 4
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("name", ENCODERS_OF_OURS)
-def test_encoders_have_a_bag_of_them(name):
-    clf, plain = (from_scratch(name, TEXTS, LABELS, **SIZES, **o) for o in ({}, {"run_buckets": 0}))
+def test_encoders_have_a_bag_of_them(name, tmp_path):
+    """And learn what single characters do not say: the texts have the same ones."""
+    keras.utils.set_random_seed(0)
+    sizes = {"bigram_buckets": 0, "embedding_dim": 16}
+    clf = from_scratch(name, TEXTS, LABELS, **sizes)
+    plain = from_scratch(name, TEXTS, LABELS, run_buckets=0, **sizes)
     assert clf.backbone.config["run_buckets"] > 20
     widths = [c.backbone.output["pooled_output"].shape[-1] for c in (clf, plain)]
     assert widths[0] == widths[1] + 2 * 16
-
-
-@pytest.mark.backend
-@pytest.mark.parametrize("name", ["average_embedding", "cnn"])
-def test_they_are_learnt_and_kept(name, tmp_path):
-    """They say what single characters do not: the texts have the same ones."""
-    keras.utils.set_random_seed(0)
-    clf = from_scratch(name, TEXTS, LABELS, **SIZES)
     clf.compile(keras.optimizers.Adam(0.02))
     clf.fit(TEXTS, LABELS, epochs=12, validation_split=0, verbose=0)
     assert [p.label for p in clf.classify(TEXTS[:4])] == LABELS[:4]

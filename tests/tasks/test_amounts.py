@@ -36,7 +36,7 @@ def test_each_of_several_amounts_has_its_own_size():
     clf = average(amounts)
     begun = clf.predict(TEXTS, **QUIET)
     np.testing.assert_allclose(begun, np.tile(amounts.mean(0), (len(TEXTS), 1)), rtol=0.05)
-    clf.fit(TEXTS, amounts, validation_split=0, **QUIET)
+    clf.fit(TEXTS, amounts, **QUIET)
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(clf.optimizer.output_rate), amounts.std(0), rtol=1e-4
     )

@@ -283,6 +283,13 @@ def test_a_doubt_is_said_once_and_of_the_rows_as_they_were_given(clf):
         assert doubt.filename == __file__
 
 
+def test_labels_that_only_the_validation_data_has_are_named(clf):
+    with pytest.warns(UserWarning, match="training data lacks: 'no'") as warned:
+        clf.fit(TEXTS[:12], LABELS[:12], epochs=1, validation_data=(TEXTS, LABELS), **QUIET)
+    [found] = [w for w in warned if "training data lacks" in str(w.message)]
+    assert found.filename == __file__
+
+
 def test_an_epoch_without_a_loss_is_not_the_best():
     assert best_epoch([0.5, math.nan, 0.3, 0.4]) == 3
     assert best_epoch([math.nan, 0.5]) == 2

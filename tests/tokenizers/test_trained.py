@@ -69,8 +69,8 @@ CASED = ["See Ada Lovelace at NASA", "an iPhone, a MacBook"]
 def test_marks_say_how_words_were_written(text, expected):
     tokenizer = train(CASED, case_marks=True)
     assert tokenizer.options["case_marks"]
-    assert tokens(tokenizer, text) == expected
-    assert tokenizer([text]) == tokenizer([text])  # from what is kept of runs as well
+    for _ in range(2):  # from what is kept of runs as well
+        assert tokens(tokenizer, text) == expected
 
 
 def test_marked_words_read_as_they_were_written():
@@ -91,12 +91,12 @@ def test_marks_that_training_did_not_show_are_not_set(known):
 
 @pytest.mark.parametrize(
     "options",
-    [{"unit": "character"}, {"unit": "subword"}, {"unit": "token"}, {"lowercase": False}, {}],
+    [{"unit": "character"}, {"unit": "subword"}, {"unit": "token"}, {"lowercase": False}],
     ids=str,
 )
 def test_other_texts_have_no_marks(options):
-    tokenizer = train(CASED, case_marks=bool(options), **options)
-    assert not tokenizer.options["case_marks"] or options == {"lowercase": False}
+    tokenizer = train(CASED, case_marks=True, **options)
+    assert not tokenizer.options["case_marks"]
     assert tokenizer(CASED) == train(CASED, **options)(CASED)
 
 
