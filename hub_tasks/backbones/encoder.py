@@ -89,7 +89,7 @@ class EncoderBackbone(DirectModel, Backbone):
     text_defaults: ClassVar[Mapping[str, Any]] = {
         "unit": "auto",
         "lowercase": True,
-        "case_marks": False,
+        "case_marks": True,
         "max_vocabulary": 30_000,
         "min_frequency": 1,
     }

@@ -41,8 +41,8 @@ class WordVectorSource:
         Vectors that are trained are brought to one scale, whichever their source has. Words
         without a vector begin at random, with the spread of the others.
         """
-        special = set(tokenizer.special_tokens)
-        words = [word for word in tokenizer.vocabulary if word not in special]
+        no_words = {*tokenizer.special_tokens, *tokenizer.marks}
+        words = [word for word in tokenizer.vocabulary if word not in no_words]
         handle = os.fspath(self.source)
         if os.path.isdir(handle) or handle in presets.CATALOGUE or "://" in handle:
             vectors = self._from_preset(words)

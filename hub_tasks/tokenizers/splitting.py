@@ -81,7 +81,9 @@ class Splitter:
         if self._unit == "character":
             return "".join(text.split())
         runs = text.split()
-        return [*_beginning_small(runs)] if self.case_marks else runs
+        if self.case_marks and runs:
+            _begin_small(runs, text)
+        return runs
 
     def tokens(self, text: str) -> list[str]:
         """Characters, words and marks, or the tokens that a text came as."""
@@ -122,12 +124,15 @@ def _itself(run: str) -> list[str]:
     return [run]
 
 
-def _beginning_small(runs: Iterable[str]) -> Iterator[str]:
-    """Runs, of which those that begin a sentence are lower-cased."""
-    begins = True
-    for run in runs:
-        yield run.lower() if begins else run
-        begins = run[-1] in ".!?" and len(run) != 2  # the point of an initial ends nothing
+def _begin_small(runs: list[str], text: str) -> None:
+    """Lower-cases the runs of a text that begin a sentence, in place."""
+    body = text[:-1]
+    if "." in body or "!" in body or "?" in body:  # else no sentence ends within the text
+        for i in range(len(runs) - 1, 0, -1):
+            before = runs[i - 1]
+            if before[-1] in ".!?" and len(before) != 2:  # the point of an initial ends nothing
+                runs[i] = runs[i].lower()
+    runs[0] = runs[0].lower()
 
 
 def cased(tokens: Iterable[str]) -> Iterator[str]:

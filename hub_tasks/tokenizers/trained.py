@@ -49,6 +49,9 @@ class TrainedTokenizer(Tokenizer):
             https://arxiv.org/abs/2002.04688. Single letters and other units have none.
         family: the encoder family.
 
+    Attributes:
+        marks: the tokens of `case_marks` in the vocabulary.
+
     Example:
 
     >>> from hub_tasks.families import ENCODERS
@@ -86,8 +89,8 @@ class TrainedTokenizer(Tokenizer):
         super().__init__(vocabulary, family, options)
         unknown = family.special_tokens["unknown"]
         self._unknown = self._ids[unknown]
-        marks = [mark for mark in CASE_MARKS if mark in self._ids] if case_marks else []
-        self._splitter = Splitter(unit, lowercase, marks)
+        self.marks = tuple(mark for mark in CASE_MARKS if case_marks and mark in self._ids)
+        self._splitter = Splitter(unit, lowercase, self.marks)
         words = IdsOfWords(self._ids, self._unknown, unknown_beginnings)
         self._ids_of = IdsOfRuns(self._splitter.find, words)
         self._ngrams: Ngrams | None = None

@@ -540,8 +540,8 @@ def test_sizes_of_the_vocabulary():
     cased = average([t.title() for t in TEXTS], lowercase=False).preprocessor.tokenizer
     assert "Good" in cased.vocabulary
     titles = [f"a {t.title()}" for t in TEXTS]
-    for marks in (True, False):
-        tokenizer = average(titles, case_marks=marks).preprocessor.tokenizer
+    for marks, options in ((True, {}), (False, {"case_marks": False})):
+        tokenizer = average(titles, **options).preprocessor.tokenizer
         assert tokenizer.options["case_marks"] is ("[CAP]" in tokenizer.vocabulary) is marks
     pieces = average(unit="subword", max_vocabulary=40).preprocessor.tokenizer
     assert len(pieces.vocabulary) == 40

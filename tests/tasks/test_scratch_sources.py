@@ -83,6 +83,17 @@ def test_words_of_the_file_begin_with_its_vectors(encoder, file, vectors, capsys
     assert f"{len(WORDS)} of 9 words found (55.6 % out of vocabulary)" in capsys.readouterr().out
 
 
+def test_marks_of_how_words_were_written_are_no_words(tmp_path, capsys):
+    texts = [f"a {text.title()}, a {text.upper()}" for text in TEXTS]
+    given = dict.fromkeys([*WORDS, "[CAP]", "[CAPS]"], np.full(3, 9.0))
+    for source in (write(tmp_path / "vectors.txt", given), "static_minilm_en"):  # has "cap"
+        clf = scratch(texts=texts, word_vectors=source)
+        assert clf.preprocessor.tokenizer.marks == ("[CAP]", "[CAPS]")
+        found = vectors_of(clf)
+        assert f"of {len(found) - 3 - 2} words found" in capsys.readouterr().out
+        assert np.ptp(found["[CAP]"]) > 0
+
+
 @pytest.mark.parametrize("trainable", [True, False])
 @pytest.mark.parametrize("spread", [0.02, 3.0])
 def test_words_that_the_file_lacks_have_the_spread_of_the_others(spread, trainable, tmp_path):
