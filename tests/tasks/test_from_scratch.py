@@ -531,6 +531,16 @@ def test_the_script_says_what_a_token_is(texts, unit):
     assert clf.preprocessor.tokenizer.options["unit"] == unit
 
 
+@pytest.mark.parametrize("name", ENCODERS_OF_OURS)
+def test_words_are_marked_as_they_were_written(name):
+    titles = [f"a {t.title()}" for t in TEXTS]
+    by_default = name != "average_embedding"
+    for options, marks in (({}, by_default), ({"case_marks": not by_default}, not by_default)):
+        clf = hub_tasks.TextClassifier.from_scratch(name, titles, LABELS, **options)
+        tokenizer = clf.preprocessor.tokenizer
+        assert tokenizer.options["case_marks"] is ("[CAP]" in tokenizer.vocabulary) is marks
+
+
 def test_sizes_of_the_vocabulary():
     whole = average().preprocessor.tokenizer.vocabulary
     assert whole[:3] == ("[PAD]", "[UNK]", "[SEP]")
@@ -539,10 +549,6 @@ def test_sizes_of_the_vocabulary():
     assert len(average(max_vocabulary=5).preprocessor.tokenizer.vocabulary) == 5
     cased = average([t.title() for t in TEXTS], lowercase=False).preprocessor.tokenizer
     assert "Good" in cased.vocabulary
-    titles = [f"a {t.title()}" for t in TEXTS]
-    for marks, options in ((True, {}), (False, {"case_marks": False})):
-        tokenizer = average(titles, **options).preprocessor.tokenizer
-        assert tokenizer.options["case_marks"] is ("[CAP]" in tokenizer.vocabulary) is marks
     pieces = average(unit="subword", max_vocabulary=40).preprocessor.tokenizer
     assert len(pieces.vocabulary) == 40
     assert pieces.special_ids["unknown"] not in pieces("filmed")

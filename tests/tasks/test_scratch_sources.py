@@ -87,7 +87,7 @@ def test_marks_of_how_words_were_written_are_no_words(tmp_path, capsys):
     texts = [f"a {text.title()}, a {text.upper()}" for text in TEXTS]
     given = dict.fromkeys([*WORDS, "[CAP]", "[CAPS]"], np.full(3, 9.0))
     for source in (write(tmp_path / "vectors.txt", given), "static_minilm_en"):  # has "cap"
-        clf = scratch(texts=texts, word_vectors=source)
+        clf = scratch("cnn", texts, word_vectors=source)
         assert clf.preprocessor.tokenizer.marks == ("[CAP]", "[CAPS]")
         found = vectors_of(clf)
         assert f"of {len(found) - 3 - 2} words found" in capsys.readouterr().out

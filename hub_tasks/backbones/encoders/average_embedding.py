@@ -11,7 +11,8 @@ from hub_tasks.layers import bag_of_vectors, random_weights
 class AverageEmbeddingBackbone(EncoderBackbone, title="averaged embeddings"):
     """The mean of the tokens' vectors, and the largest of each entry beside it.
 
-    The smallest encoder, and the fastest.
+    The smallest encoder, and the fastest: it goes without `case_marks`, which would take a
+    quarter of its speed, unless told otherwise.
 
     Reference: Iyyer et al., 2015, https://aclanthology.org/P15-1162; Shen et al., 2018,
     https://arxiv.org/abs/1805.09843.
@@ -27,6 +28,7 @@ class AverageEmbeddingBackbone(EncoderBackbone, title="averaged embeddings"):
     True
     """
 
+    text_defaults = {**EncoderBackbone.text_defaults, "case_marks": False}
     bag_alone = True
 
     def encode(self, x: Any, mask: Any, *, largest: bool = True, hidden: int = 0) -> Any:
