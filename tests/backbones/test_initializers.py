@@ -35,7 +35,9 @@ def test_weights_are_spread_as_those_of_keras(kind, shape):
         product = ours @ ours.T if shape[0] <= shape[1] else ours.T @ ours
         np.testing.assert_allclose(product, np.eye(min(shape)), atol=1e-5)
     else:
-        np.testing.assert_allclose(np.abs(ours).max(), np.abs(theirs).max(), rtol=0.03)
+        # On PyTorch one in 200,000 of Keras's truncated numbers lies beyond the bounds.
+        bounds = (np.quantile(np.abs(x), 0.999) for x in (ours, theirs))
+        np.testing.assert_allclose(*bounds, rtol=0.03)
 
 
 def test_a_seed_says_what_is_drawn():
