@@ -62,7 +62,7 @@ class Splitter:
         if unit not in UNITS:
             raise DataError(f"`unit` must be one of {', '.join(UNITS)}. {received(unit=unit)}")
         self._unit, self._lowercase = unit, lowercase
-        self.case_marks = case_marks if lowercase and unit == "word" else ()
+        self.case_marks = tuple(case_marks) if lowercase and unit == "word" else ()
         whole = unit in ("character", "token")
         self.find: Callable[[str], list[str]] = _itself if whole else _word_pattern().findall
         if self.case_marks:

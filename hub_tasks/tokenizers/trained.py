@@ -50,7 +50,7 @@ class TrainedTokenizer(Tokenizer):
         family: the encoder family.
 
     Attributes:
-        marks: the tokens of `case_marks` in the vocabulary.
+        marks: the tokens that `case_marks` sets.
 
     Example:
 
@@ -89,8 +89,9 @@ class TrainedTokenizer(Tokenizer):
         super().__init__(vocabulary, family, options)
         unknown = family.special_tokens["unknown"]
         self._unknown = self._ids[unknown]
-        self.marks = tuple(mark for mark in CASE_MARKS if case_marks and mark in self._ids)
-        self._splitter = Splitter(unit, lowercase, self.marks)
+        marks = [mark for mark in CASE_MARKS if mark in self._ids] if case_marks else []
+        self._splitter = Splitter(unit, lowercase, marks)
+        self.marks = self._splitter.case_marks
         words = IdsOfWords(self._ids, self._unknown, unknown_beginnings)
         self._ids_of = IdsOfRuns(self._splitter.find, words)
         self._ngrams: Ngrams | None = None
@@ -198,7 +199,7 @@ class TrainedTokenizer(Tokenizer):
             return super().detokenize(ids)
         between = "" if self.options["unit"] == "character" else " "
         tokens = (self.id_to_token(int(i)) for i in ids)
-        return between.join(cased(tokens) if self._splitter.case_marks else tokens)
+        return between.join(cased(tokens) if self.marks else tokens)
 
 
 def _check(

@@ -97,6 +97,8 @@ def test_marks_that_training_did_not_show_are_not_set(known):
 def test_other_texts_have_no_marks(options):
     tokenizer = train(CASED, case_marks=True, **options)
     assert not tokenizer.options["case_marks"]
+    known = (*SPECIAL, "[CAP]", "[CAPS]", "see")  # in a preset's vocabulary
+    assert TrainedTokenizer(known, FAMILY, case_marks=True, **options).marks == ()
     assert tokenizer(CASED) == train(CASED, **options)(CASED)
 
 
