@@ -7,6 +7,7 @@ from hub_tasks.errors import DataError, received
 from hub_tasks.tokenizers import joined
 
 _ACCEPTED = "Texts are strings: a list, tuple, NumPy array or pandas column of str"
+_CHUNK = 8192  # texts that are looked at in one
 
 
 def check_texts(
@@ -23,12 +24,27 @@ def check_texts(
     Raises:
         DataError: an item that is no text, invalid UTF-8, or a lone surrogate.
     """
-    return [
-        value
-        if type(value) is str and value.isascii() and "\0" not in value
-        else _check(value, f"{name}[{row}]", tokens)
-        for row, value in enumerate(values, start)
-    ]
+    values = list(values)
+    checked: list[str] = []
+    for first in range(0, len(values), _CHUNK):
+        few = values[first : first + _CHUNK]
+        checked += (
+            few
+            if _are_plain(few)
+            else (
+                _check(value, f"{name}[{row}]", tokens)
+                for row, value in enumerate(few, start + first)
+            )
+        )
+    return checked
+
+
+def _are_plain(values: list[Any]) -> bool:
+    """Whether they are texts that need nothing done, all looked at in one."""
+    if set(map(type, values)) != {str}:
+        return False
+    whole = "".join(values)
+    return "\0" not in whole and (whole.isascii() or _surrogate(whole) is None)
 
 
 def _check(value: Any, place: str, tokens: bool = False) -> str:
@@ -44,11 +60,19 @@ def _check(value: Any, place: str, tokens: bool = False) -> str:
             ) from None
     if not isinstance(value, str):
         raise DataError(f"{place} is not a text. {_ACCEPTED}. {received(value=value)}")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
+    surrogate = _surrogate(value)
+    if surrogate is not None:
         raise DataError(
-            f"{place} holds a lone surrogate at character {error.start}, which is no text. "
+            f"{place} holds a lone surrogate at character {surrogate}, which is no text. "
             f"{received(value=value)}"
-        ) from None
+        )
     return str(value).replace("\0", "")
+
+
+def _surrogate(text: str) -> int | None:
+    """Where the first lone surrogate of a string stands, if there is one."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return error.start
+    return None

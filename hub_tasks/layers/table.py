@@ -61,8 +61,8 @@ class VectorTable(keras.layers.Embedding):
     def sums(self, ids):
         """The sums of several vectors each.
 
-        One after the other is added: all at once would be several times what a processor keeps
-        at hand.
+        One after the other is added, but for a plain list of them: all at once would be several
+        times what a processor keeps at hand.
 
         Args:
             ids: `(..., rows)`, int32, 0 for no vector.
@@ -75,6 +75,9 @@ class VectorTable(keras.layers.Embedding):
             total = self._sums_on_torch(ids)
         elif backend == "jax":
             total = self._sums_on_jax(ids)
+        elif ids.ndim == 2:
+            vectors = self._read(ids)
+            total = ops.matmul(ops.cast(ids > 0, vectors.dtype)[:, None], vectors)[:, 0]
         else:
             total = sum(self._of(ids[..., k]) for k in range(ids.shape[-1]))
         if self.lookups is not None:
@@ -83,13 +86,15 @@ class VectorTable(keras.layers.Embedding):
 
     def _of(self, rows):
         """Vectors, zeros for row 0."""
-        if self.lora_enabled:
-            vectors = ops.cast(super().call(rows), self.variable_dtype)
-        elif reads_rows(self.embeddings.value):
-            vectors = self.embeddings.value.sparse_read(rows)
-        else:
-            vectors = ops.take(self.embeddings, rows, axis=0)
+        vectors = self._read(rows)
         return vectors * ops.cast(rows[..., None] > 0, vectors.dtype)
+
+    def _read(self, rows):
+        if self.lora_enabled:
+            return ops.cast(super().call(rows), self.variable_dtype)
+        if reads_rows(self.embeddings.value):
+            return self.embeddings.value.sparse_read(rows)
+        return ops.take(self.embeddings, rows, axis=0)
 
     def _sums_on_jax(self, ids):
         def add(so_far, rows):

@@ -61,6 +61,18 @@ def test_refused_with_the_row(value, reason):
         check_texts(["fine", value])
 
 
+def test_many_are_looked_at_as_one_is():
+    many = ["good", "\u05e9\u05dc"] * 10_000
+    assert check_texts(iter(many)) == many
+    assert check_texts([*many, "good\0movie", Subclass("good")]) == [*many, "goodmovie", "good"]
+    for value, reason in ((None, "not a text"), ("\ud800", "surrogate"), (b"\xff", "UTF-8")):
+        with pytest.raises(DataError, match=rf"^texts\[20007\] .*{reason}"):
+            check_texts([*many, "good", value, *many], start=6)
+    # Two halves of one character in neighbours do not make it.
+    with pytest.raises(DataError, match=r"^texts\[0\] .*surrogate"):
+        check_texts(["\ud83d", "\ude00"])
+
+
 def test_rows_are_counted_from_start_and_columns_named():
     with pytest.raises(DataError, match=r"^second\[42\] "):
         check_texts(["a", "b", None], "second", start=40)
