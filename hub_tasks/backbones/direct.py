@@ -40,7 +40,7 @@ class DirectModel(keras.Model):
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """As in Keras."""
         graph = _graph_of(self)
-        if graph is None or not _are_tensors(inputs, self.input, graph) or not _is_empty(mask):
+        if graph is None or not _are_tensors(inputs, self.input, graph) or not is_empty(mask):
             return super().call(inputs, training=training, mask=mask)
         values = {id(tensor): inputs[name] for name, tensor in self.input.items()}
         for step in graph.steps:
@@ -136,7 +136,7 @@ def _are_tensors(inputs: Any, placeholders: Mapping[str, Any], graph: _Graph) ->
     return all(tensors) and all((x.ndim, x.dtype, x.device) == wanted for x in inputs.values())
 
 
-def _is_empty(mask: Any) -> bool:
+def is_empty(mask: Any) -> bool:
     """Whether there is no mask: Keras hands on None for each input."""
     return mask is None or (isinstance(mask, Mapping) and all(x is None for x in mask.values()))
 

@@ -13,9 +13,10 @@ from keras import ops
 
 from hub_tasks.backbones.backbone import BACKBONES, Backbone, defined_before
 from hub_tasks.backbones.bags import bags_of, compared
-from hub_tasks.backbones.direct import DirectModel
+from hub_tasks.backbones.direct import DirectModel, is_empty
 from hub_tasks.backbones.hyper_parameters import complete, field_of, hyper_parameters
 from hub_tasks.backbones.recipe import FROM_SCRATCH
+from hub_tasks.backbones.slices import in_slices
 from hub_tasks.backbones.token_vectors import token_vectors, words_of
 from hub_tasks.errors import DataError, HubTasksError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, encoder_family
@@ -164,8 +165,9 @@ class EncoderBackbone(DirectModel, Backbone):
         self.config = config
         self.embedding = table
         if embedding is not None:  # whose hidden states take the room and time of many embeddings
-            size = embedding.recipe.batch_size
-            self.recipe = replace(self.recipe, predict_batch_size=size, refit=False)
+            said = embedding.recipe
+            shapes = dict(predict_batch_size=said.batch_size, compile_cost=said.compile_cost)
+            self.recipe = replace(self.recipe, refit=False, short_batch_size=None, **shapes)
 
     @property
     def compares_pairs(self) -> bool:
@@ -185,13 +187,15 @@ class EncoderBackbone(DirectModel, Backbone):
         raise NotImplementedError(f"{type(self).__name__} must define `encode`.")
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        """As in Keras; a bag of vectors is computed without holding all of them."""
+        """As in Keras; without training the vectors of a whole batch are not held at once."""
         pairs = self.get_layer("bigrams") if self.config["bigram_buckets"] else None
         parts = self.get_layer("word_parts") if self.config["part_buckets"] else None
         more = self.config["pair_separator"] or self.config["run_buckets"]
         alone = self.bag_alone and not more
-        if training or not alone or not bag_fits(self.embedding, pairs, parts):
+        if training or self.config["embedding"] or not is_empty(mask):
             return super().call(inputs, training=training, mask=mask)
+        if not alone or not bag_fits(self.embedding, pairs, parts):
+            return in_slices(super().call, inputs, self.config["embedding_dim"])
         token_ids, mask = (ops.cast(inputs[key], "int32") for key in ("token_ids", "padding_mask"))
         known = token_ids if parts is None else parts.known(token_ids)
         words = words_of(token_ids, mask, self.config)

@@ -16,6 +16,8 @@ class Recipe:
         epochs: the most passes over the data.
         batch_size: rows of a training step.
         predict_batch_size: rows of a step of prediction and evaluation.
+        short_batch_size: the same of prediction where all texts are short; None for no other.
+        compile_cost: how many tokens that computes in the time of compiling a shape, about.
         validation_split: share of the rows that is held out, as many of each class.
         patience: after how many epochs without a lower loss on the rows held out training
             ends; the weights of the best epoch are kept. 0 for never.
@@ -38,6 +40,8 @@ class Recipe:
     epochs: int = 1
     batch_size: int = 32
     predict_batch_size: int = 32
+    short_batch_size: int | None = None
+    compile_cost: float = 2_048.0
     validation_split: float = 0.0
     patience: int = 0
     refit: bool = False
@@ -77,6 +81,7 @@ FROM_SCRATCH = ScratchRecipe(
     epochs=30,
     batch_size=32,
     predict_batch_size=1024,
+    compile_cost=100_000.0,
     validation_split=0.1,
     patience=3,
     refit=True,

@@ -72,6 +72,15 @@ def test_a_text_is_what_it_is_whatever_stands_beside_it(name, built):
     assert np.ptp(together, axis=0).max() > 1e-6
 
 
+@pytest.mark.backend
+@pytest.mark.parametrize("name", [*ENCODERS_OF_OURS, "stacked_bi_lstm"])
+def test_a_text_is_what_it_is_in_a_batch_that_no_processor_holds(name, built):
+    few, times = inputs(14), 2**14
+    many = {key: np.tile(array, (times, 1)) for key, array in few.items()}
+    found = pooled(built(name), many)
+    np.testing.assert_allclose(found, np.tile(pooled(built(name), few), (times, 1)), atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ENCODERS_OF_OURS)
 def test_every_weight_counts_and_has_a_name_of_its_own(name, built):
     first, second = built(name), tiny_encoder(name, **BUCKETS)
