@@ -137,7 +137,8 @@ def hold_peak(optimizer: keras.optimizers.Optimizer) -> None:
 
 def keep_rate(before: keras.optimizers.Optimizer, after: keras.optimizers.Optimizer) -> None:
     """Hands a rate that was set on to the next optimizer of `auto_optimizer`."""
-    _inner(after).schedule.held.assign(_inner(before).schedule.held)
+    held = _inner(before).schedule.held
+    _inner(after).schedule.held.assign(float(held.numpy()))  # on JAX both would have one array
 
 
 def _inner(optimizer: keras.optimizers.Optimizer) -> Any:

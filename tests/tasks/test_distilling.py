@@ -175,6 +175,7 @@ def teach(clf, fails: bool, **options) -> None:
         clf.distill_from(teacher(), TEXTS, epochs=1, callbacks=[Broken()], **QUIET)
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("fails", [False, True], ids=["trained", "failed"])
 def test_all_is_set_up_as_it_was(fails):
     made = student()
