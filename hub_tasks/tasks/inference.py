@@ -18,6 +18,7 @@ from hub_tasks.tasks.reading import Reader
 from hub_tasks.tasks.real_rows import RealRowsModel
 
 _WINDOW = 256  # batches that `predict` sorts by length at a time
+_SHORT = 256  # characters
 
 
 class InferenceTask(RealRowsModel):
@@ -53,7 +54,8 @@ class InferenceTask(RealRowsModel):
 
         Args:
             x: texts, as in `fit`, without labels.
-            batch_size: texts per batch; by default 32, or 1,024 for encoders from scratch.
+            batch_size: texts per batch; by default 32, or 1,024 for encoders from scratch (4,096
+                for averages where none has more than 256 characters).
             verbose, steps, callbacks: as in `keras.Model.predict`.
 
         Returns:
@@ -67,8 +69,8 @@ class InferenceTask(RealRowsModel):
                 x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
             )
             return check_finite(outputs, 0)
-        size = batch_size or self.recipe.predict_batch_size
-        opened = self.open(x, None, None, size)
+        opened = self.open(x, None, None, batch_size or self.recipe.predict_batch_size)
+        size = batch_size or self._predict_batch_size(opened)
         if isinstance(opened, Rows) and steps:
             opened = Rows(tuple(column[: steps * size] for column in opened.texts))
         if isinstance(opened, Source) and opened.endless and steps is None:
@@ -118,6 +120,14 @@ class InferenceTask(RealRowsModel):
         """Texts in any accepted form, with their labels and weights."""
         return open_data(x, y, sample_weight, batch_size, self.preprocessor.takes_tokens)
 
+    def _predict_batch_size(self, opened: Rows | Source) -> int:
+        """How many texts a batch has by default."""
+        size = self.recipe.predict_batch_size
+        if not isinstance(opened, Rows):
+            return size
+        short = all(len(text) <= _SHORT for column in opened.texts for text in column)
+        return (self.recipe.short_batch_size or size) if short else size
+
     def _predict_windows(
         self,
         opened: Rows | Source,
@@ -142,7 +152,11 @@ class InferenceTask(RealRowsModel):
 
     def _reader(self, kind: str, batch_size: int, report: RunReport) -> Reader:
         known = self._known_widths.setdefault((kind, batch_size), set())
-        return Reader(self.preprocessor, self.label_space, batch_size, known, report)
+        # A training uses its shapes over and over.
+        cost = (Recipe if kind == "fit" else self.recipe).compile_cost
+        compiled = keras.backend.backend() == "jax" or self.jit_compile
+        rest = batch_size, known, cost if compiled else 0.0, report
+        return Reader(self.preprocessor, self.label_space, *rest)
 
     @contextlib.contextmanager
     def _reporting(self, report: RunReport, watch: Stopwatch) -> Iterator[None]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import keras
 import numpy as np
 
 from hub_tasks.data import (
@@ -22,8 +21,6 @@ from hub_tasks.data import (
 from hub_tasks.errors import DataError
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
 
-_COMPILE_COST = 2048.0  # tokens that are computed in the time of compiling a shape, about
-
 
 class Reader:
     """Makes batches for one run.
@@ -33,6 +30,7 @@ class Reader:
         label_space: encodes labels.
         batch_size: rows per batch.
         known: widths that are compiled already; those of this run are added.
+        compile_cost: of a width more, in tokens; 0 where none is compiled.
         report: counts what is read.
     """
 
@@ -42,12 +40,13 @@ class Reader:
         label_space: LabelSpace,
         batch_size: int,
         known: set[int],
+        compile_cost: float,
         report: RunReport,
     ):
         self._tokenize = preprocessor.tokenize
         self._packer = preprocessor.packer
         self._labels, self._batch_size = label_space, batch_size
-        self._known, self._report = known, report
+        self._known, self._compile_cost, self._report = known, compile_cost, report
 
     def labelled(
         self, opened: Rows | Source, class_weight: Any = None, order: str = "by_length"
@@ -78,7 +77,7 @@ class Reader:
             self._packer,
             self._batch_size,
             order,
-            self._plan,
+            self._buckets if order == "shuffled" else self._widths,
             self._report,
         )
 
@@ -96,7 +95,8 @@ class Reader:
 
         def plan(lengths: np.ndarray) -> tuple[int, ...]:
             nonlocal widths
-            widths = widths or self._plan(lengths)
+            if not (widths and self._compile_cost):
+                widths = self._widths(lengths)
             return widths
 
         def prepare(rows: Rows) -> MemoryBatches:
@@ -109,10 +109,15 @@ class Reader:
     def _columns(self, rows: Rows) -> list[TokenColumn]:
         return [TokenColumn(column, self._tokenize, self._report) for column in rows.texts]
 
-    def _plan(self, lengths: np.ndarray) -> tuple[int, ...]:
-        cost = 0.0 if keras.backend.backend() == "torch" else _COMPILE_COST
+    def _widths(self, lengths: np.ndarray) -> tuple[int, ...]:
+        """What batches whose longest rows are so long are padded to."""
+        exact = tuple(np.unique(lengths).tolist())
+        return self._buckets(lengths) if self._compile_cost else exact
+
+    def _buckets(self, lengths: np.ndarray) -> tuple[int, ...]:
+        """What batches of rows of like lengths are padded to."""
         limit = self._packer.sequence_length
-        widths = plan_widths(lengths, limit, compile_cost=cost, known=self._known)
+        widths = plan_widths(lengths, limit, compile_cost=self._compile_cost, known=self._known)
         self._known.update(widths)
         return widths
 

@@ -100,14 +100,28 @@ def test_outputs_come_in_the_order_of_the_texts(clf):
         np.testing.assert_allclose(outputs, expected, atol=1e-5)
 
 
-def test_few_shapes_in_any_run(clf):
+def test_few_shapes_where_they_are_compiled(clf):
+    if keras.backend.backend() == "tensorflow":
+        clf.compile(jit_compile=True)
     clf.fit(MANY, IDS, batch_size=8, epochs=2, verbose=0)
     assert 1 <= len(clf.last_run.shapes) <= 5
     assert clf.last_run.texts == 86
+    if keras.backend.backend() == "torch":
+        return
     clf.predict(iter(MANY), batch_size=8, verbose=0)
     assert 1 <= len(clf.last_run.shapes) <= 5
     list(clf.predict_iter(MANY, batch_size=8, window=8))
     assert 1 <= len(clf.last_run.shapes) <= 5
+
+
+def test_no_padding_where_nothing_is_compiled(clf):
+    none = keras.backend.backend() != "jax"
+    clf.predict(MANY[:9], batch_size=1, verbose=0)
+    assert (clf.last_run.padded_share == 0) == none
+    clf.evaluate(MANY[:9], IDS[:9], batch_size=1, verbose=0)
+    assert (clf.last_run.padded_share == 0) == none
+    list(clf.predict_iter(iter(MANY[:9]), batch_size=1, window=4))
+    assert (clf.last_run.padded_share == 0) == none
 
 
 def test_the_report_adds_up(clf):

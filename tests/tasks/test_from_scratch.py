@@ -534,11 +534,19 @@ def test_the_script_says_what_a_token_is(texts, unit):
 @pytest.mark.parametrize("name", ENCODERS_OF_OURS)
 def test_words_are_marked_as_they_were_written(name):
     titles = [f"a {t.title()}" for t in TEXTS]
-    by_default = name != "average_embedding"
-    for options, marks in (({}, by_default), ({"case_marks": not by_default}, not by_default)):
+    for options, marks in (({}, True), ({"case_marks": False}, False)):
         clf = hub_tasks.TextClassifier.from_scratch(name, titles, LABELS, **options)
         tokenizer = clf.preprocessor.tokenizer
         assert tokenizer.options["case_marks"] is ("[CAP]" in tokenizer.vocabulary) is marks
+
+
+def test_averages_of_short_texts_go_in_larger_batches():
+    clf = average()
+    for longest, rows in ((256, 4096), (257, 1024)):
+        clf.predict(["good"] * 4095 + ["x" * longest], verbose=0)
+        assert {height for height, _ in clf.last_run.shapes} == {rows}
+    clf.predict(["good"] * 4096, batch_size=512, verbose=0)
+    assert {height for height, _ in clf.last_run.shapes} == {512}
 
 
 def test_sizes_of_the_vocabulary():
