@@ -28,14 +28,10 @@ def check_texts(
     checked: list[str] = []
     for first in range(0, len(values), _CHUNK):
         few = values[first : first + _CHUNK]
-        checked += (
-            few
-            if _are_plain(few)
-            else (
-                _check(value, f"{name}[{row}]", tokens)
-                for row, value in enumerate(few, start + first)
-            )
-        )
+        if not _are_plain(few):
+            rows = enumerate(few, start + first)
+            few = [_check(value, f"{name}[{row}]", tokens) for row, value in rows]
+        checked += few
     return checked
 
 

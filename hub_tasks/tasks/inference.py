@@ -122,11 +122,11 @@ class InferenceTask(RealRowsModel):
 
     def _predict_batch_size(self, opened: Rows | Source) -> int:
         """How many texts a batch has by default."""
-        size = self.recipe.predict_batch_size
-        if not isinstance(opened, Rows):
+        size, most = self.recipe.predict_batch_size, self.recipe.short_batch_size
+        if most is None or not isinstance(opened, Rows):
             return size
         short = all(len(text) <= _SHORT for column in opened.texts for text in column)
-        return (self.recipe.short_batch_size or size) if short else size
+        return most if short else size
 
     def _predict_windows(
         self,

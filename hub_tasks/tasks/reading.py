@@ -111,8 +111,9 @@ class Reader:
 
     def _widths(self, lengths: np.ndarray) -> tuple[int, ...]:
         """What batches whose longest rows are so long are padded to."""
-        exact = tuple(np.unique(lengths).tolist())
-        return self._buckets(lengths) if self._compile_cost else exact
+        if self._compile_cost:
+            return self._buckets(lengths)
+        return tuple(np.unique(lengths).tolist())
 
     def _buckets(self, lengths: np.ndarray) -> tuple[int, ...]:
         """What batches of rows of like lengths are padded to."""
