@@ -165,8 +165,8 @@ class EncoderBackbone(DirectModel, Backbone):
         self.config = config
         self.embedding = table
         if embedding is not None:  # whose hidden states take the room and time of many embeddings
-            said = embedding.recipe
-            shapes = dict(predict_batch_size=said.batch_size, compile_cost=said.compile_cost)
+            inner = embedding.recipe
+            shapes = dict(predict_batch_size=inner.batch_size, compile_cost=inner.compile_cost)
             self.recipe = replace(self.recipe, refit=False, short_batch_size=None, **shapes)
 
     @property

@@ -61,8 +61,8 @@ class VectorTable(keras.layers.Embedding):
     def sums(self, ids):
         """The sums of several vectors each.
 
-        One after the other is added, but for a plain list of them: all at once would be several
-        times what a processor keeps at hand.
+        One after the other is added: all at once would be several times what a processor keeps
+        at hand. TensorFlow sums those of a batch's distinct tokens, which are few, at once.
 
         Args:
             ids: `(..., rows)`, int32, 0 for no vector.

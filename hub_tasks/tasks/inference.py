@@ -55,7 +55,7 @@ class InferenceTask(RealRowsModel):
         Args:
             x: texts, as in `fit`, without labels.
             batch_size: texts per batch; by default 32, or 1,024 for encoders from scratch (4,096
-                for averages where none has more than 256 characters).
+                for averages of texts in memory of which none has more than 256 characters).
             verbose, steps, callbacks: as in `keras.Model.predict`.
 
         Returns:
@@ -93,7 +93,7 @@ class InferenceTask(RealRowsModel):
 
         Args:
             x: texts, as in `predict`.
-            batch_size: texts per batch, by default as in `predict`.
+            batch_size: texts per batch; by default 32, or 1,024 for encoders from scratch.
             verbose: 1 for a progress bar.
             window: how many texts are read, sorted by length and computed together; by
                 default 256 batches. A small window yields sooner, a large one pads less.

@@ -549,6 +549,16 @@ def test_averages_of_short_texts_go_in_larger_batches():
     assert {height for height, _ in clf.last_run.shapes} == {512}
 
 
+@pytest.mark.backend
+def test_few_texts_are_not_worth_a_second_program_but_a_training_is():
+    clf, texts = average(), ["good"] * 128 + ["good " * 24] * 128
+    clf.predict(texts, batch_size=32, verbose=0)
+    assert len(clf.last_run.shapes) == (1 if keras.backend.backend() == "jax" else 2)
+    labels = [LABELS[0], next(x for x in LABELS if x != LABELS[0])] * 128
+    clf.fit(texts, labels, batch_size=32, epochs=1, validation_split=0, verbose=0)
+    assert len(clf.last_run.shapes) == 2
+
+
 def test_sizes_of_the_vocabulary():
     whole = average().preprocessor.tokenizer.vocabulary
     assert whole[:3] == ("[PAD]", "[UNK]", "[SEP]")
