@@ -42,9 +42,10 @@ lint: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 
-# Half of the time goes into compiling tiny models that run once.
-test-jax test-tensorflow test-no-tensorflow: export XLA_FLAGS = \
-	--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
+# Most of the time goes into compiling tiny models that run once.
+test-torch test-jax test-tensorflow test-no-tensorflow test-startup: export XLA_FLAGS = \
+	--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true \
+	--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1
 
 # One thread each: two jobs run side by side, and models this small gain nothing from more.
 test-torch test-jax test-tensorflow test-no-tensorflow: export OMP_NUM_THREADS = 1

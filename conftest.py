@@ -1,5 +1,6 @@
 """What all tests share: markers, where real data and the real encoder are."""
 
+import gc
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,12 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "libraries: beside another library; skipped without it")
     config.addinivalue_line("markers", "startup: about importing; run without TensorFlow too")
     config.addinivalue_line("markers", "wheel: run against the installed wheel alone")
+
+
+def pytest_collection_finish(session):
+    """What is imported by now stays: nobody need look through it for garbage time and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from contextlib import ExitStack
 from importlib.util import find_spec
 from itertools import product
 
@@ -14,9 +16,11 @@ BACKENDS = [name for name in ("jax", "torch", "tensorflow") if find_spec(name)]
 
 KINDS = ("transformer", "bilstm")
 
-SAVE = """
+# Saves, says so, waits until the others did, and loads what all of them saved.
+CODE = """
 import sys, json
 import numpy as np
+import hub_tasks
 from tests.checks.tiny import LABELS, TEXTS, from_scratch, tiny_classifier
 from hub_tasks.backbones import values
 import keras
@@ -30,15 +34,10 @@ for kind, clf in models.items():
     stored = {str(i): value for i, value in values(dict(enumerate(clf.weights))).items()}
     np.savez(directory + "/weights.npz", **stored)
     np.save(directory + "/outputs.npy", clf.predict(TEXTS, verbose=0))
-"""
-LOAD = """
-import sys, json
-import numpy as np
-import hub_tasks
-from hub_tasks.backbones import values
-from tests.checks.tiny import TEXTS
+print("saved", flush=True)
+sys.stdin.readline()
 results = {}
-for directory in sys.argv[1:]:
+for directory in sys.argv[2:]:
     clf = hub_tasks.TextClassifier.from_preset(directory + "/preset")
     stored = np.load(directory + "/weights.npz")
     loaded = values(dict(enumerate(clf.weights)))
@@ -49,16 +48,34 @@ print(json.dumps(results))
 """
 
 
-def run(code: str, backend: str, *arguments: str) -> str:
-    finished = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr[-3000:]
-    return finished.stdout
+class Worker:
+    """A process that runs `CODE` on a backend."""
+
+    def __init__(self, backend: str, *arguments: str):
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - it lives as long as this
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CODE, *arguments],
+            env={**os.environ, "KERAS_BACKEND": backend},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+        )
+
+    def answer(self) -> str:
+        line = self.process.stdout.readline()
+        self.errors.seek(0)
+        assert line, self.errors.read()[-3000:]
+        return line
+
+    def go_on(self) -> None:
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.errors.close()
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +85,20 @@ def results(tmp_path_factory):
     folders = {saved: root.joinpath(*saved) for saved in product(BACKENDS, KINDS)}
     for folder in folders.values():
         folder.mkdir(parents=True)
-    for backend in BACKENDS:
-        run(SAVE, backend, str(root / backend))
     loaded = {}
-    for reader in BACKENDS:
-        answer = json.loads(run(LOAD, reader, *map(str, folders.values())).splitlines()[-1])
-        for (writer, kind), folder in folders.items():
-            loaded[writer, reader, kind] = answer[str(folder)]
+    with ExitStack() as stack:
+        workers = {}
+        for backend in BACKENDS:
+            arguments = [root / backend, *folders.values()]
+            workers[backend] = Worker(backend, *map(str, arguments))
+            stack.callback(workers[backend].close)
+        for worker in workers.values():
+            assert worker.answer() == "saved\n"
+        for reader, worker in workers.items():
+            worker.go_on()
+            answer = json.loads(worker.answer())
+            for (writer, kind), folder in folders.items():
+                loaded[writer, reader, kind] = answer[str(folder)]
     return loaded, {saved: np.load(folder / "outputs.npy") for saved, folder in folders.items()}
 
 

@@ -11,6 +11,7 @@ import pytest
 import hub_tasks
 from hub_tasks.errors import DataError
 from hub_tasks.layers import Overlap
+from tests.checks.parameters import elsewhere_the_first
 from tests.checks.tiny import ENCODERS_OF_OURS, from_scratch, tiny_encoder
 
 SEPARATOR = 2
@@ -49,8 +50,7 @@ def compared(u, v) -> np.ndarray:
     return np.concatenate([*apart, np.sqrt(len(u)) * np.append(u * v, u @ v)])
 
 
-@pytest.mark.backend
-@pytest.mark.parametrize("name", ENCODERS_OF_OURS)
+@pytest.mark.parametrize("name", elsewhere_the_first(ENCODERS_OF_OURS))
 def test_the_bags_of_two_texts_are_compared(name):
     sizes = {"part_buckets": 16, "bigram_buckets": 8}
     backbone = tiny_encoder(name, pair_separator=SEPARATOR, **sizes)

@@ -6,6 +6,7 @@ import pytest
 
 import hub_tasks
 from hub_tasks.layers import HashedRuns
+from tests.checks.parameters import elsewhere_the_first
 from tests.checks.tiny import ENCODERS_OF_OURS, from_scratch
 
 SPECIAL = ("[PAD]", "[UNK]", "[SEP]")
@@ -77,8 +78,7 @@ def test_the_order_of_characters_counts():
     assert len(set(rows)) == 4
 
 
-@pytest.mark.backend
-@pytest.mark.parametrize("name", ENCODERS_OF_OURS)
+@pytest.mark.parametrize("name", elsewhere_the_first(ENCODERS_OF_OURS))
 def test_encoders_have_a_bag_of_them(name, tmp_path):
     """And learn what single characters do not say: the texts have the same ones."""
     keras.utils.set_random_seed(0)

@@ -10,6 +10,7 @@ from hub_tasks.errors import DataError
 from hub_tasks.families import ENCODERS
 from hub_tasks.layers import WordParts
 from hub_tasks.tokenizers import TrainedTokenizer
+from tests.checks.parameters import elsewhere_the_first
 from tests.checks.tiny import ENCODERS_OF_OURS, from_scratch, tiny_encoder
 
 VOCABULARY = ["[PAD]", "[UNK]", "[SEP]", "card", "cards", "lards", "a", "cabins"]
@@ -137,8 +138,9 @@ def test_words_never_seen_are_told_by_their_beginnings(trained):
     assert [prediction.label for prediction in said] == ["refund", "delivery"]
 
 
-@pytest.mark.backend
-@pytest.mark.parametrize("weights_format", ["h5", "safetensors", "float16", "int8"])
+@pytest.mark.parametrize(
+    "weights_format", elsewhere_the_first(["h5", "safetensors", "float16", "int8"])
+)
 def test_presets_keep_the_parts(trained, weights_format, tmp_path):
     trained.save_to_preset(tmp_path / "clf", weights_format=weights_format, verify=True)
     loaded = hub_tasks.TextClassifier.from_preset(tmp_path / "clf")

@@ -30,7 +30,7 @@ class Tiny:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory) -> Tiny:
     directory = tmp_path_factory.mktemp("tiny")
-    clf = tiny_classifier()
+    clf = tiny_classifier("bert")
     clf.save_to_preset(directory / "keras")
     data = to_data(clf)
     write_transformers_preset(directory / "transformers", {**data.weights, **data.head.weights})

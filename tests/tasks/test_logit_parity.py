@@ -1,7 +1,7 @@
 """Equal logits with the libraries whose checkpoints we read, on real texts and a real encoder.
 
-The 872 validation sentences of SST-2, all of them on each backend, MiniLM-L6 under a random
-head, float32.
+The 872 validation sentences of SST-2, MiniLM-L6 under a random head, float32. PyTorch computes
+all of them, the other backends every fourth.
 """
 
 import keras
@@ -19,7 +19,8 @@ LENGTH = 64  # no validation sentence is longer
 @pytest.fixture(scope="module")
 def sentences(real_data):
     lines = (real_data / "sst2" / "validation.tsv").read_text(encoding="utf-8").splitlines()
-    return [line.split("\t")[0] for line in lines[1:]]
+    step = 1 if keras.backend.backend() == "torch" else 4
+    return [line.split("\t")[0] for line in lines[1::step]]
 
 
 @pytest.fixture(scope="module")

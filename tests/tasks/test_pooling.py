@@ -48,7 +48,8 @@ def test_attention_by_hand():
     [("bert", "mean"), ("roberta", "attention"), ("modernbert", "max"), ("deberta_v3", "cls")],
 )
 def test_padding_is_left_out_and_presets_keep_it(family, pooling, tmp_path):
-    clf = tiny_classifier(family, labels=["a", "b"], pooling=pooling, dropout=0.0)
+    one = {"num_layers": 1}
+    clf = tiny_classifier(family, sizes=one, labels=["a", "b"], pooling=pooling, dropout=0.0)
     clf.fit(TEXTS, [{"positive": "a"}.get(label, "b") for label in LABELS], verbose=0)
     together = clf.predict(TEXTS, verbose=0)
     for i in (2, 3):  # the shortest, which are padded most

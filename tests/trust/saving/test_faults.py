@@ -264,7 +264,7 @@ def without_weights(data):
 
 
 def without_a_layer(data):
-    kept = {name: value for name, value in data.weights.items() if "layer_1" not in name}
+    kept = {name: value for name, value in data.weights.items() if "layer_0" not in name}
     return replace(data, weights=kept)
 
 
@@ -280,7 +280,7 @@ UNFIT = {
     "E11_nan": (with_weight(np.nan), "holds NaN or infinity"),
     "E11_infinity": (with_weight(np.inf), "holds NaN or infinity"),
     "E11_unbuilt": (without_weights, "token_embedding/embeddings is missing"),
-    "E11_half_built": (without_a_layer, "layer_1.* is missing"),
+    "E11_half_built": (without_a_layer, "layer_0.* is missing"),
     "E11_unbuilt_head": (unbuilt_head, "logits/kernel is missing"),
     "E11_one_label": (labelled("a"), "1 label names for a head of 2 classes"),
     "E11_three_labels": (labelled("a", "b", "c"), "3 label names for a head of 2 classes"),
