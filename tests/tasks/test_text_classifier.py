@@ -28,7 +28,8 @@ def first_weight(clf):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_fit_predict_evaluate_and_classify(family):
-    clf = tiny_classifier(family)
+    layers = FAMILIES[family].tiny["num_layers"]
+    clf = tiny_classifier(family, sizes={"num_layers": layers // 2})
     before = first_weight(clf)
     history = clf.fit(TEXTS, LABELS, epochs=2, batch_size=4, verbose=0)
     assert len(history.history["loss"]) == 2
