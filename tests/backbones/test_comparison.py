@@ -235,5 +235,6 @@ def test_the_preset_of_an_encoder_can_be_loaded_to_compare(tmp_path):
         tmp_path / "single", pair_separator=SEPARATOR, overlap_entries=4
     )
     before = pooled(single, inputs())
-    np.testing.assert_array_equal(pooled(again, inputs())[:, : before.shape[1]], before)
+    found = pooled(again, inputs())[:, : before.shape[1]]
+    np.testing.assert_allclose(found, before, atol=1e-6)
     assert again.compares_pairs
