@@ -94,8 +94,9 @@ def results(tmp_path_factory):
             stack.callback(workers[backend].close)
         for worker in workers.values():
             assert worker.answer() == "saved\n"
-        for reader, worker in workers.items():
+        for worker in workers.values():
             worker.go_on()
+        for reader, worker in workers.items():
             answer = json.loads(worker.answer())
             for (writer, kind), folder in folders.items():
                 loaded[writer, reader, kind] = answer[str(folder)]
