@@ -7,7 +7,6 @@ import pytest
 import hub_tasks
 from hub_tasks.errors import DataError
 from hub_tasks.tasks.adamw import AdamW
-from tests.checks.parameters import elsewhere_the_first
 from tests.checks.tiny import from_scratch, tiny_classifier
 
 NOUNS = ("film", "day", "what")
@@ -176,7 +175,8 @@ def teach(clf, fails: bool, **options) -> None:
         clf.distill_from(teacher(), TEXTS, epochs=1, callbacks=[Broken()], **QUIET)
 
 
-@pytest.mark.parametrize("fails", elsewhere_the_first([False, True]))
+@pytest.mark.backend
+@pytest.mark.parametrize("fails", [False, True], ids=["trained", "failed"])
 def test_all_is_set_up_as_it_was(fails):
     made = student()
     labels = ["negative", "positive"]

@@ -94,19 +94,19 @@ def test_the_reference_is_the_one_that_is_meant(real_data):
 
 
 @pytest.mark.parametrize("data", SETS)
-@pytest.mark.parametrize(("max_length", "step"), [(16, 5), (128, 1)])
-def test_single_texts(pair_of_tokenizers, texts, data, max_length, step):
+@pytest.mark.parametrize("max_length", [16, 128])
+def test_single_texts(pair_of_tokenizers, texts, data, max_length):
     ours, theirs = pair_of_tokenizers
     preprocessor = hub_tasks.BertTextClassifierPreprocessor(ours, max_length)
-    assert_equal(preprocessor, theirs, texts[data][::step])
+    assert_equal(preprocessor, theirs, texts[data])
 
 
 @pytest.mark.parametrize("data", SETS)
-@pytest.mark.parametrize(("max_length", "step"), [(15, 5), (24, 1)])
-def test_pairs(pair_of_tokenizers, texts, data, max_length, step):
+@pytest.mark.parametrize("max_length", [15, 24])
+def test_pairs(pair_of_tokenizers, texts, data, max_length):
     ours, theirs = pair_of_tokenizers
     preprocessor = hub_tasks.BertTextClassifierPreprocessor(ours, max_length, "longest_first")
-    assert_equal(preprocessor, theirs, *pairs(texts[data][::step]))
+    assert_equal(preprocessor, theirs, *pairs(texts[data]))
 
 
 @pytest.mark.parametrize("name", LOWERCASE)

@@ -83,7 +83,7 @@ def principal_components(rows, weights, dimensions) -> np.ndarray:
 def assert_equal_up_to_signs(found, expected):
     assert found.shape == expected.shape
     signs = np.sign((found * expected).sum(axis=0))
-    np.testing.assert_allclose(found * signs, expected, rtol=1e-5, atol=5e-5)
+    np.testing.assert_allclose(found * signs, expected, rtol=1e-5, atol=1e-5)
 
 
 def assert_is_distilled(encoder, rows, tokenizer, dimensions):
