@@ -81,6 +81,7 @@ def test_a_student_is_taught_with_what_the_teacher_said_once(data):
     assert benchmark.main(given.split()) == 0
     lines = benchmark.read_results(results)
     assert lines[:2] == by_labels
+    assert len(lines) == 4
     students = [line for line in lines if line["contender"] == "student"]
     assert [line["seed"] for line in students] == [0, 1]
     assert students[0]["teacher_seconds"] == students[1]["teacher_seconds"] > 0
