@@ -2,7 +2,8 @@
 # They need Python 3.11 or later, pip, git and make.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-PIP = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Python compiles a module when it is imported first; pip would compile all of them.
+PIP = -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 PYTEST = -m pytest --quiet --durations=10
 export TF_CPP_MIN_LOG_LEVEL = 3
 # The tests build the same tiny models over and over; JAX need compile each only once.
@@ -53,18 +54,19 @@ test-torch test-jax test-tensorflow test-no-tensorflow: export OMP_NUM_THREADS =
 # Everything on PyTorch, which compiles nothing, and what depends on the backend once more on
 # each other one.
 test-torch: .venv/ready
-	KERAS_BACKEND=torch .venv/bin/python $(PYTEST) -m "not wheel and not startup and not fuzz"
+	KERAS_BACKEND=torch .venv/bin/python $(PYTEST) -m "not wheel and not alone and not fuzz"
 
 test-startup: .venv/ready .venv-jax/ready
-	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m startup
-	KERAS_BACKEND=jax .venv-jax/bin/python $(PYTEST) -m startup
+	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m alone tests/test_startup.py
+	KERAS_BACKEND=jax .venv-jax/bin/python $(PYTEST) -m alone tests/test_startup.py
 
 test-tensorflow: .venv/ready
 	KERAS_BACKEND=tensorflow .venv/bin/python $(PYTEST) -m backend
 
 # JAX: no TensorFlow, no Torch, no transformers, no keras-nlp, no pandas; and what needs them.
 test-no-tensorflow: .venv-jax/ready
-	KERAS_BACKEND=jax .venv-jax/bin/python $(PYTEST) -m "backend and not libraries"
+	KERAS_BACKEND=jax .venv-jax/bin/python $(PYTEST) \
+		-m "(backend and not libraries or startup) and not alone"
 
 test-jax: .venv/ready
 	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m "backend and libraries"
@@ -88,7 +90,7 @@ test-wheel: .venv-wheel/ready
 	.venv-jax/bin/python $(PIP) --editable '.[jax]' hypothesis pytest pytest-timeout
 	touch $@
 
-.venv-wheel/ready: pyproject.toml constraints.txt .FORCE
+.venv-wheel/ready: pyproject.toml constraints.txt $(shell find hub_tasks presets -type f -not -name '*.pyc')
 	test -d .venv-wheel || $(PYTHON) -m venv .venv-wheel
 	rm -rf build/wheel
 	.venv-wheel/bin/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
@@ -101,8 +103,6 @@ test-wheel: .venv-wheel/ready
 	$(PYTHON) -m venv .venv-demo
 	.venv-demo/bin/python $(PIP) '.[jax,torch]'
 	touch $@
-
-.FORCE:
 
 clean:
 	rm -rf .venv .venv-jax .venv-wheel .venv-demo build

@@ -40,6 +40,7 @@ def python(code: str, **environment: str) -> str:
     return finished.stdout.splitlines()[-1]
 
 
+@pytest.mark.alone
 def test_import_adds_little_time_memory_and_no_backend_to_keras():
     runs = {"keras": [], "hub_tasks": []}
     for turn in range(30):  # in turn, so that a slow moment of the machine hits both
