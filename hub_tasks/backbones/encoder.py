@@ -20,7 +20,7 @@ from hub_tasks.backbones.slices import in_slices
 from hub_tasks.backbones.token_vectors import token_vectors, words_of
 from hub_tasks.errors import DataError, HubTasksError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, encoder_family
-from hub_tasks.layers import bag_fits, bag_of_parts, bag_of_tokens, bag_of_vectors
+from hub_tasks.layers import bag_fits, bag_of_vectors, bags_at_once, parts_in_bag, tokens_in_bag
 from hub_tasks.presets import PresetData
 
 _OF_EMBEDDING = ("vocabulary_size", "max_sequence_length")
@@ -199,14 +199,15 @@ class EncoderBackbone(DirectModel, Backbone):
         token_ids, mask = (ops.cast(inputs[key], "int32") for key in ("token_ids", "padding_mask"))
         known = token_ids if parts is None else parts.known(token_ids)
         words = words_of(token_ids, mask, self.config)
-        bag = bag_of_tokens(known, words, self.embedding, pairs, self.config["largest"])
+        sources = [tokens_in_bag(known, words, self.embedding, pairs, self.config["largest"])]
+        if self.config["ngram_rows"]:
+            sources.append(tokens_in_bag(token_ids, mask - words, self.embedding, None, True))
+        if parts is not None:
+            sources.append(parts_in_bag(token_ids, mask, parts))
+        bag, *others = bags_at_once(sources)
         if self.config.get("hidden"):
             bag = self.get_layer("hidden")(bag)
-        if self.config["ngram_rows"]:
-            ngrams = bag_of_tokens(token_ids, mask - words, self.embedding, None, largest=True)
-            bag = ops.concatenate([bag, ngrams], axis=-1)
-        if parts is not None:
-            bag = ops.concatenate([bag, bag_of_parts(token_ids, mask, parts)], axis=-1)
+        bag = ops.concatenate([bag, *others], axis=-1) if others else bag
         return {"pooled_output": bag}
 
     def read_vocabulary(self, text: PresetData) -> None:

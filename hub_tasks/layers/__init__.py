@@ -1,7 +1,7 @@
 """Keras layers of which the backbones are made."""
 
 from hub_tasks.layers.attention import SelfAttention
-from hub_tasks.layers.bag import bag_fits, bag_of_parts, bag_of_tokens
+from hub_tasks.layers.bag import bag_fits, bags_at_once, parts_in_bag, tokens_in_bag
 from hub_tasks.layers.bigrams import HashedBigrams
 from hub_tasks.layers.bottleneck import BottleneckLayer, ScaledDense
 from hub_tasks.layers.comparison import comparison
@@ -65,14 +65,15 @@ __all__ = [
     "VectorTable",
     "WordParts",
     "bag_fits",
-    "bag_of_parts",
-    "bag_of_tokens",
     "bag_of_vectors",
+    "bags_at_once",
     "comparison",
     "in_runs",
     "normalization",
+    "parts_in_bag",
     "parts_of",
     "pool",
     "random_weights",
     "to_be_loaded",
+    "tokens_in_bag",
 ]

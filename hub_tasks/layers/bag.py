@@ -1,17 +1,38 @@
-"""Token ids -> the bag of their vectors without training, where no compiler fuses operations."""
+"""Token ids -> the bags of their vectors without training, where no compiler fuses operations."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
 from hub_tasks.layers.bigrams import HashedBigrams
 from hub_tasks.layers.table import VectorTable
-from hub_tasks.layers.word_parts import WordParts, distinct_ids
+from hub_tasks.layers.word_parts import WordParts, distinct_ids, shapes_may_vary
 
-_AT_ONCE = 2**19  # numbers, which a processor keeps at hand
+# Numbers, which a processor keeps at hand. The vectors of a whole batch are tens of megabytes,
+# several times over: to get those from the system takes longer than to compute with them.
+_AT_ONCE = 2**19
+_FEW = 16  # texts, for which TensorFlow need trace no loop
+
+
+class BagSource(NamedTuple):
+    """What a bag is computed from.
+
+    Attributes:
+        vectors: what stands in `columns`, of a few texts -> `(texts, length, dim)`.
+        mask: `(batch, length)`, 1 at the tokens that are in the bag.
+        columns: arrays `(batch, length)`.
+        dim: the size of a vector.
+        largest: whether the largest values stand beside the mean.
+    """
+
+    vectors: Callable[..., Any]
+    mask: Any
+    columns: Sequence[Any]
+    dim: int
+    largest: bool
 
 
 def bag_fits(
@@ -35,43 +56,59 @@ def bag_fits(
     return keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu")
 
 
-def bag_of_tokens(
-    token_ids: Any,
-    padding_mask: Any,
-    table: VectorTable,
-    pairs: HashedBigrams | None,
-    largest: bool,
-) -> Any:
-    """What `bag_of_vectors` gives for vectors of a table and of pairs.
+def tokens_in_bag(
+    token_ids: Any, mask: Any, table: VectorTable, pairs: HashedBigrams | None, largest: bool
+) -> BagSource:
+    """The vectors of tokens.
 
     Args:
-        token_ids, padding_mask: `(batch, length)`, int32.
+        token_ids, mask: `(batch, length)`, int32.
         table: the tokens' vectors.
         pairs: what is added for a token and the next one, if anything.
         largest: whether the largest values stand beside the mean.
-
-    Returns:
-        `(batch, dim)`, or twice as wide with the largest values.
     """
     columns = [token_ids]
     if pairs is not None:
-        columns += pairs.rows(token_ids, padding_mask)
-
-    if keras.backend.backend() == "torch":
-        vectors = partial(_vectors_on_torch, table, pairs)
-        return _bags_on_torch(vectors, padding_mask, columns, table.output_dim, largest)
-    return _bags(partial(_vectors, table, pairs), padding_mask, columns, largest)
+        columns += pairs.rows(token_ids, mask)
+    vectors = _vectors_on_torch if keras.backend.backend() == "torch" else _vectors
+    return BagSource(partial(vectors, table, pairs), mask, columns, table.output_dim, largest)
 
 
-def bag_of_parts(token_ids: Any, padding_mask: Any, parts: WordParts) -> Any:
-    """What `bag_of_vectors` gives for the parts of words, `(batch, 2 * dim)`."""
-    if keras.backend.backend() != "torch":
-        return _bags(parts, padding_mask, [token_ids], largest=True)
-    from torch.nn.functional import embedding
-
+def parts_in_bag(token_ids: Any, mask: Any, parts: WordParts) -> BagSource:
+    """What the parts of words add up to; the largest values stand beside the mean."""
+    if not shapes_may_vary():
+        return BagSource(parts, mask, [token_ids], parts.dim, largest=True)
     distinct, places = distinct_ids(token_ids)
-    vectors = partial(embedding, weight=parts.sums(distinct))
-    return _bags_on_torch(vectors, padding_mask, [places], parts.dim, largest=True)
+    if keras.backend.backend() == "torch":
+        from torch.nn.functional import embedding
+
+        vectors = partial(embedding, weight=parts.sums(distinct))
+    else:
+        vectors = partial(ops.take, parts.sums(distinct), axis=0)
+    return BagSource(vectors, mask, [places], parts.dim, largest=True)
+
+
+def bags_at_once(sources: Sequence[BagSource]) -> list[Any]:
+    """What `bag_of_vectors` gives for each source, `(batch, dim)`, or twice as wide."""
+    if keras.backend.backend() == "torch":
+        return [_bag_on_torch(source) for source in sources]
+    prepared = [_prepared(source) for source in sources]
+
+    def bags(prepared: Sequence[Sequence[Any]]) -> list[Any]:
+        return [_bag(s, *columns) for s, columns in zip(sources, prepared, strict=True)]
+
+    rows, length = ops.shape(sources[0].mask)
+    if isinstance(rows, int) and rows <= _FEW:
+        return bags(prepared)
+    texts = ops.minimum(rows, ops.maximum(1, _AT_ONCE // (length * sources[0].dim)))
+    missing = -rows % texts
+
+    def sliced(column: Any) -> Any:
+        column = ops.pad(column, [(0, missing), (0, 0)])
+        return ops.reshape(column, (-1, texts, ops.shape(column)[1]))
+
+    found = ops.map(bags, keras.tree.map_structure(sliced, prepared))
+    return [ops.reshape(bag, (-1, bag.shape[-1]))[:rows] for bag in found]
 
 
 def _vectors(table: VectorTable, pairs: HashedBigrams | None, ids: Any, *of_pairs: Any) -> Any:
@@ -82,22 +119,27 @@ def _vectors(table: VectorTable, pairs: HashedBigrams | None, ids: Any, *of_pair
     return x
 
 
-def _bags(
-    vectors: Callable[..., Any], padding_mask: Any, columns: Sequence[Any], largest: bool
-) -> Any:
-    """Means and largest values of vectors in few passes over them.
+def _prepared(source: BagSource) -> list[Any]:
+    """Weights of tokens in the mean, whether there are any, and the columns.
 
     At padding a text's first token stands once more, which is no larger than itself; its weight
     in the mean is zero.
     """
-    mask = padding_mask > 0
-    first = ops.argmax(padding_mask, axis=1)[:, None]
-    x = vectors(*(ops.where(mask, c, ops.take_along_axis(c, first, axis=1)) for c in columns))
-    weights = ops.cast(mask, x.dtype)
+    real = source.mask > 0
+    first = ops.one_hot(ops.argmax(source.mask, axis=1), ops.shape(real)[1], dtype="int32")
+    weights = ops.cast(real, "float32")
     lengths = ops.sum(weights, axis=1, keepdims=True)
-    bag = [ops.matmul((weights / ops.maximum(lengths, 1))[:, None], x)[:, 0]]
-    if largest:
-        bag.append(ops.max(x, axis=1) * ops.cast(lengths > 0, x.dtype))
+    columns = [ops.cast(column, "int32") for column in source.columns]
+    ids = [ops.where(real, c, ops.sum(c * first, axis=1, keepdims=True)) for c in columns]
+    return [weights / ops.maximum(lengths, 1), ops.cast(lengths > 0, "float32"), *ids]
+
+
+def _bag(source: BagSource, weights: Any, real: Any, *ids: Any) -> Any:
+    """Mean and largest values of a few texts' vectors in few passes over them."""
+    x = source.vectors(*ids)
+    bag = [ops.matmul(weights[:, None], x)[:, 0]]
+    if source.largest:
+        bag.append(ops.max(x, axis=1) * real)
     return ops.concatenate(bag, axis=-1)
 
 
@@ -114,29 +156,24 @@ def _vectors_on_torch(
     return x
 
 
-def _bags_on_torch(
-    vectors: Callable[..., Any], padding_mask: Any, columns: Sequence[Any], dim: int, largest: bool
-) -> Any:
-    """Means and largest values of vectors, a few texts at a time.
-
-    The vectors of a whole batch take tens of megabytes, several times over, and getting those
-    from the system took three times as long as computing with them. Where texts are sorted by
+def _bag_on_torch(source: BagSource) -> Any:
+    """Means and largest values of vectors, a few texts at a time. Where texts are sorted by
     length, the few are equally long, and there is no padding.
     """
     import torch
 
-    texts = max(1, _AT_ONCE // (padding_mask.shape[1] * dim))
-    columns = [padding_mask > 0, *columns]
+    texts = max(1, _AT_ONCE // (source.mask.shape[1] * source.dim))
+    columns = [source.mask > 0, *source.columns]
     bags = []
     for mask, *ids in zip(*(c.split(texts) for c in columns), strict=True):
         places = mask.any(0).nonzero()
         longest = int(places[-1]) + 1 if len(places) else 1
         mask = mask[:, :longest]
         real = None if mask.all() else mask[:, :, None].float()
-        x = vectors(*(column[:, :longest] for column in ids))
+        x = source.vectors(*(column[:, :longest] for column in ids))
         lengths = mask.sum(1, keepdim=True).clamp(min=1)
         bag = [(x if real is None else x.mul_(real)).sum(1) / lengths]
-        if largest:
+        if source.largest:
             most = (x if real is None else x.add_((1 - real) * -1e9)).amax(1)
             bag.append(most if real is None else most.mul_(mask.any(1, keepdim=True)))
         bags.append(torch.cat(bag, dim=-1))

@@ -89,7 +89,7 @@ class WordParts(keras.layers.Layer):
         return 1 + (number if number < self.buckets else self.buckets - 1 - number % self.buckets)
 
     def call(self, token_ids):
-        if not _shapes_may_vary():
+        if not shapes_may_vary():
             return self.sums(token_ids)
         distinct, places = distinct_ids(token_ids)
         return ops.take(self.sums(distinct), places, axis=0)
@@ -162,7 +162,7 @@ def distinct_ids(ids):
     return ops.unique(ids, sorted=False, return_inverse=True)
 
 
-def _shapes_may_vary() -> bool:
+def shapes_may_vary() -> bool:
     """Whether the shape of a result may depend on values: not on a GPU with TensorFlow, where
     Keras compiles with XLA by default."""
     if keras.backend.backend() == "tensorflow":  # `ops.unique` came with Keras 3.15
