@@ -100,7 +100,7 @@ def bags_at_once(sources: Sequence[BagSource]) -> list[Any]:
     rows, length = ops.shape(sources[0].mask)
     if isinstance(rows, int) and rows <= _FEW:
         return bags(prepared)
-    texts = ops.minimum(rows, ops.maximum(1, _AT_ONCE // (length * sources[0].dim)))
+    texts = ops.maximum(1, ops.minimum(rows, _AT_ONCE // (length * sources[0].dim)))
     missing = -rows % texts
 
     def sliced(column: Any) -> Any:
