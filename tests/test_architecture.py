@@ -33,7 +33,7 @@ ORDER = (
     "cli",
 )
 TOP = ("training", "evaluation", "export", "integrations")  # beside one another
-TENSORFLOW_ALLOWED = {"data/tf_data.py", "tasks/adamw_tensorflow.py"}
+TENSORFLOW_ALLOWED = {"data/tf_data.py"}
 
 
 def sources() -> list[Path]:

@@ -21,9 +21,9 @@ class AdamW(keras.optimizers.AdamW):
 
     XLA makes one pass of the update by itself. Without it Keras updates with a dozen operations
     for each variable: with batches of short texts they take longer than the gradients, and
-    TensorFlow traces each of them before the first step. Here a fused kernel does the work, on
-    PyTorch for all variables on a processor, on TensorFlow for each one in float32. Of tables
-    whose gradients are sparse only the rows in them are computed.
+    TensorFlow traces each of them before the first step. Here a fused kernel does the work on
+    PyTorch, for all variables on a processor, and TensorFlow computes once what the variables
+    have in common. Of tables whose gradients are sparse only the rows in them are computed.
 
     Reference: Loshchilov and Hutter, 2017, https://arxiv.org/abs/1711.05101.
 

@@ -19,7 +19,7 @@ def average(amounts, **settings) -> hub_tasks.TextClassifier:
     return from_scratch("average_embedding", TEXTS, amounts, **settings)
 
 
-@pytest.mark.parametrize("unit", elsewhere_the_first([1e5, 1e-3]))
+@pytest.mark.parametrize("unit", elsewhere_the_first([1e5, 1.0, 1e-3]))
 def test_amounts_of_any_size_are_learnt(unit):
     keras.utils.set_random_seed(0)
     clf = average(unit * AMOUNTS)
