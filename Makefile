@@ -17,12 +17,12 @@ export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
 demo: .venv-demo/ready
 	.venv-demo/bin/hub-tasks demo
 
-test: test-backends test-startup test-wheel
+test: test-backends test-startup
 
 # Two at a time, environments too, the longest first; what measures time runs alone.
 test-backends:
 	$(MAKE) --jobs 2 --output-sync=target lint test-torch test-no-tensorflow test-tensorflow \
-		test-jax .venv-wheel/ready
+		test-jax test-wheel
 
 # Takes some hours, wants 24 GB of memory and the machine for itself. Of the second part, runs
 # that stand in build/benchmark_encoders.jsonl are not repeated.
@@ -90,7 +90,7 @@ test-wheel: .venv-wheel/ready
 	.venv-jax/bin/python $(PIP) --editable '.[jax]' hypothesis pytest pytest-timeout
 	touch $@
 
-.venv-wheel/ready: pyproject.toml constraints.txt $(shell find hub_tasks presets -type f -not -name '*.pyc')
+.venv-wheel/ready: pyproject.toml constraints.txt .FORCE
 	test -d .venv-wheel || $(PYTHON) -m venv .venv-wheel
 	rm -rf build/wheel
 	.venv-wheel/bin/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
@@ -103,6 +103,8 @@ test-wheel: .venv-wheel/ready
 	$(PYTHON) -m venv .venv-demo
 	.venv-demo/bin/python $(PIP) '.[jax,torch]'
 	touch $@
+
+.FORCE:
 
 clean:
 	rm -rf .venv .venv-jax .venv-wheel .venv-demo build

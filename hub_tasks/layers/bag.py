@@ -89,7 +89,14 @@ def parts_in_bag(token_ids: Any, mask: Any, parts: WordParts) -> BagSource:
 
 
 def bags_at_once(sources: Sequence[BagSource]) -> list[Any]:
-    """What `bag_of_vectors` gives for each source, `(batch, dim)`, or twice as wide."""
+    """What `bag_of_vectors` gives for each source, without training.
+
+    Args:
+        sources: of the same texts, with vectors of one size.
+
+    Returns:
+        `(batch, dim)` for each, or twice as wide with the largest values.
+    """
     if keras.backend.backend() == "torch":
         return [_bag_on_torch(source) for source in sources]
     prepared = [_prepared(source) for source in sources]

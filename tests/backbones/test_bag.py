@@ -13,7 +13,8 @@ pytestmark = [
     pytest.mark.backend,
     pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX compiles the layers"),
 ]
-# The last one is all padding but for what stands for nothing; as many as go into a loop.
+# The last one is all padding but for what stands for nothing. TensorFlow takes a few texts at
+# once, so these are more.
 LENGTHS = [5, 1, 3, 2, 5, 4, 0] * 3
 ENCODERS = {
     "mean": (AverageEmbeddingBackbone, {"largest": False}),
