@@ -11,16 +11,14 @@ export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/build/jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
 
-.PHONY: demo test fuzz bench lint test-backends test-torch test-jax test-tensorflow test-startup \
-	test-no-tensorflow test-wheel clean
+.PHONY: demo test fuzz bench lint test-torch test-no-tensorflow \
+	test-tensorflow test-jax test-wheel clean
 
 demo: .venv-demo/ready
 	.venv-demo/bin/hub-tasks demo
 
-test: test-backends test-startup
-
-# Two at a time, environments too, the longest first; what measures time runs alone.
-test-backends:
+# Two at a time, environments too, the longest first.
+test:
 	$(MAKE) --jobs 2 --output-sync=target lint test-torch test-no-tensorflow test-tensorflow \
 		test-jax test-wheel
 
@@ -44,7 +42,7 @@ lint: .venv/ready
 	.venv/bin/ruff format --check .
 
 # Most of the time goes into compiling tiny models that run once.
-test-torch test-jax test-tensorflow test-no-tensorflow test-startup: export XLA_FLAGS = \
+test-torch test-jax test-tensorflow test-no-tensorflow: export XLA_FLAGS = \
 	--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true \
 	--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1
 
@@ -54,19 +52,14 @@ test-torch test-jax test-tensorflow test-no-tensorflow: export OMP_NUM_THREADS =
 # Everything on PyTorch, which compiles nothing, and what depends on the backend once more on
 # each other one.
 test-torch: .venv/ready
-	KERAS_BACKEND=torch .venv/bin/python $(PYTEST) -m "not wheel and not alone and not fuzz"
-
-test-startup: .venv/ready .venv-jax/ready
-	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m alone tests/test_startup.py
-	KERAS_BACKEND=jax .venv-jax/bin/python $(PYTEST) -m alone tests/test_startup.py
+	KERAS_BACKEND=torch .venv/bin/python $(PYTEST) -m "not wheel and not fuzz"
 
 test-tensorflow: .venv/ready
 	KERAS_BACKEND=tensorflow .venv/bin/python $(PYTEST) -m backend
 
 # JAX: no TensorFlow, no Torch, no transformers, no keras-nlp, no pandas; and what needs them.
 test-no-tensorflow: .venv-jax/ready
-	KERAS_BACKEND=jax .venv-jax/bin/python $(PYTEST) \
-		-m "(backend and not libraries or startup) and not alone"
+	KERAS_BACKEND=jax .venv-jax/bin/python $(PYTEST) -m "backend and not libraries or startup"
 
 test-jax: .venv/ready
 	KERAS_BACKEND=jax .venv/bin/python $(PYTEST) -m "backend and libraries"

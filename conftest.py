@@ -9,7 +9,6 @@ import pytest
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "alone: measures time; run when nothing else runs")
     config.addinivalue_line("markers", "backend: computes with the backend; run on each of them")
     config.addinivalue_line("markers", "fuzz: long and random; run by `make fuzz` alone")
     config.addinivalue_line("markers", "libraries: beside another library; skipped without it")
