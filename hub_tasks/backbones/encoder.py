@@ -2,8 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from hub_tasks.backbones.backbone import BACKBONES, Backbone, defined_before
 from hub_tasks.backbones.bags import bags_of, compared
 from hub_tasks.backbones.direct import DirectModel, is_empty
 from hub_tasks.backbones.hyper_parameters import complete, field_of, hyper_parameters
+from hub_tasks.backbones.precision import layers_of
 from hub_tasks.backbones.recipe import FROM_SCRATCH
 from hub_tasks.backbones.slices import in_slices
 from hub_tasks.backbones.token_vectors import token_vectors, words_of
@@ -91,6 +91,7 @@ class EncoderBackbone(DirectModel, Backbone):
         "unit": "auto",
         "lowercase": True,
         "case_marks": True,
+        "space_marks": True,
         "max_vocabulary": 30_000,
         "min_frequency": 1,
     }
@@ -140,7 +141,7 @@ class EncoderBackbone(DirectModel, Backbone):
             config |= {key: embedding.config[key] for key in _OF_EMBEDDING if key not in config}
         config = complete(type(self), config)
         own = {p.name: config[p.name] for p in hyper_parameters(type(self))}
-        with _policy(None if dtype == "auto" else dtype) as policy:
+        with layers_of(None if dtype == "auto" else dtype) as policy:
             inputs = {
                 key: keras.Input((None,), dtype="int32", name=key)
                 for key in self.family.encoder.inputs
@@ -287,14 +288,3 @@ class EncoderBackbone(DirectModel, Backbone):
                 same += 1  # a layer of the embedding's may have the name of one of `encode`
             found[name] = variable
         return found
-
-
-@contextmanager
-def _policy(dtype: Any) -> Iterator[keras.DTypePolicy]:
-    """Lets layers that say no dtype have this one."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(keras.dtype_policies.get(dtype))
-    try:
-        yield keras.config.dtype_policy()
-    finally:
-        keras.config.set_dtype_policy(before)

@@ -1,8 +1,10 @@
-"""`dtype="auto"`: bfloat16 where it is measured to be faster, float32 everywhere else."""
+"""The dtype of layers; `"auto"` is bfloat16 where it is measured to be faster, else float32."""
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +15,17 @@ _WORTHWHILE = 1.15  # how much faster bfloat16 must be, for the digits that it c
 _LEAST_SECONDS = 0.005  # below it, what is measured is not the arithmetic
 _LENGTH = 64
 _REPEATS = 10
+
+
+@contextmanager
+def layers_of(dtype: Any) -> Iterator[keras.DTypePolicy]:
+    """Lets layers that say no dtype have this one."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(keras.dtype_policies.get(dtype))
+    try:
+        yield keras.config.dtype_policy()
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 @functools.cache

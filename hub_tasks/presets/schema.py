@@ -239,6 +239,6 @@ def check_split(config: Mapping[str, Any], where: str, pointer: str) -> dict[str
         "buckets": check_integer(config["buckets"], where, f"{pointer}buckets", 0, _MAX_BUCKETS),
         **{
             flag: check_flag(config.get(flag, False), where, f"{pointer}{flag}")
-            for flag in ("unknown_beginnings", "case_marks")
+            for flag in ("unknown_beginnings", "case_marks", "space_marks")
         },
     }

@@ -11,6 +11,7 @@ from hub_tasks.errors import DataError, received
 from hub_tasks.presets.schema import UNITS
 
 BEFORE_TOKEN = "\ufdd0"  # a noncharacter, which no text holds
+SPACE = "\u2581"  # in place of white space between characters, as in SentencePiece
 CAPITALIZED, CAPITALS = CASE_MARKS = ("[CAP]", "[CAPS]")  # no tokens of texts: "[" is one
 _SAMPLE = 1_000  # texts by which their script is judged
 _KEPT, _LONGEST_KEPT = 100_000, 100  # runs whose ids are kept, and their characters
@@ -52,16 +53,24 @@ class Splitter:
         lowercase: whether texts are lower-cased first.
         case_marks: which of `CASE_MARKS` stand before lower-cased words that were not in lower
             case, but for those that begin a sentence.
+        space_marks: whether `SPACE` stands between characters where white space does.
 
     Attributes:
         find: a run of characters -> its tokens.
         case_marks: those that it sets, which words alone have.
     """
 
-    def __init__(self, unit: str, lowercase: bool, case_marks: Collection[str] = ()):
+    def __init__(
+        self,
+        unit: str,
+        lowercase: bool,
+        case_marks: Collection[str] = (),
+        space_marks: bool = False,
+    ):
         if unit not in UNITS:
             raise DataError(f"`unit` must be one of {', '.join(UNITS)}. {received(unit=unit)}")
         self._unit, self._lowercase = unit, lowercase
+        self._between = SPACE if space_marks else ""
         self.case_marks = tuple(case_marks) if lowercase and unit == "word" else ()
         whole = unit in ("character", "token")
         self.find: Callable[[str], list[str]] = _itself if whole else _word_pattern().findall
@@ -79,7 +88,7 @@ class Splitter:
                 return text.split(BEFORE_TOKEN)[1:]
             text = plain(text)
         if self._unit == "character":
-            return "".join(text.split())
+            return self._between.join(text.split())
         runs = text.split()
         if self.case_marks and runs:
             _begin_small(runs, text)

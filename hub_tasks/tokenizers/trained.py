@@ -16,6 +16,7 @@ from hub_tasks.presets.schema import check_integer, check_split
 from hub_tasks.tokenizers.ngrams import Ngrams
 from hub_tasks.tokenizers.splitting import (
     CASE_MARKS,
+    SPACE,
     IdsOfRuns,
     Splitter,
     cased,
@@ -47,6 +48,8 @@ class TrainedTokenizer(Tokenizer):
             sentence says that it was capitalized ("[CAP]") or in capitals ("[CAPS]"), if the
             vocabulary has such tokens; after Howard and Gugger, 2020,
             https://arxiv.org/abs/2002.04688. Single letters and other units have none.
+        space_marks: whether a token between characters says that white space stands there, if
+            the vocabulary has it ("\u2581", as in SentencePiece). Other units have none.
         family: the encoder family.
 
     Attributes:
@@ -72,6 +75,7 @@ class TrainedTokenizer(Tokenizer):
         buckets: int = 0,
         unknown_beginnings: bool = False,
         case_marks: bool = False,
+        space_marks: bool = False,
         special_tokens_in_strings: bool = False,
         added_tokens: Sequence[AddedToken] = (),
     ):
@@ -83,6 +87,7 @@ class TrainedTokenizer(Tokenizer):
             "buckets": buckets,
             "unknown_beginnings": unknown_beginnings,
             "case_marks": case_marks,
+            "space_marks": space_marks,
             "special_tokens_in_strings": special_tokens_in_strings,
             "added_tokens": tuple(added_tokens),
         }
@@ -90,7 +95,7 @@ class TrainedTokenizer(Tokenizer):
         unknown = family.special_tokens["unknown"]
         self._unknown = self._ids[unknown]
         marks = [mark for mark in CASE_MARKS if mark in self._ids] if case_marks else []
-        self._splitter = Splitter(unit, lowercase, marks)
+        self._splitter = Splitter(unit, lowercase, marks, space_marks and SPACE in self._ids)
         self.marks = self._splitter.case_marks
         words = IdsOfWords(self._ids, self._unknown, unknown_beginnings)
         self._ids_of = IdsOfRuns(self._splitter.find, words)
@@ -112,6 +117,7 @@ class TrainedTokenizer(Tokenizer):
         max_vocabulary: int = 30_000,
         min_frequency: int = 1,
         case_marks: bool = False,
+        space_marks: bool = False,
         **ngrams: object,
     ) -> "TrainedTokenizer":
         """Makes the vocabulary of some texts.
@@ -124,7 +130,8 @@ class TrainedTokenizer(Tokenizer):
             lowercase: see the class.
             max_vocabulary: the most tokens, special ones included; the rarest are left out.
             min_frequency: tokens that are rarer are left out.
-            case_marks: see the class; without any in the texts there are none later on.
+            case_marks, space_marks: see the class; without any in the texts there are none later
+                on.
             **ngrams: `word_ngrams`, `character_ngrams` and `buckets` of the class.
 
         Raises:
@@ -132,13 +139,15 @@ class TrainedTokenizer(Tokenizer):
         """
         texts = list(texts)
         unit = unit_for(texts) if unit == "auto" else unit
-        options = {"unit": unit, "lowercase": lowercase, "case_marks": case_marks}
+        options = {"unit": unit, "lowercase": lowercase}
+        options |= {"case_marks": case_marks, "space_marks": space_marks}
         _check(family, options, max_vocabulary, min_frequency, ngrams)
         special = list(family.special_tokens.values())
         if unit == "subword":
             found = _train_pieces(texts, family, lowercase, max_vocabulary, min_frequency)
         else:
-            split = Splitter(unit, lowercase, CASE_MARKS if case_marks else ()).tokens
+            marks = CASE_MARKS if case_marks else ()
+            split = Splitter(unit, lowercase, marks, space_marks).tokens
             counts = Counter(chain.from_iterable(map(split, texts)))
             frequent = [token for token, count in counts.items() if count >= min_frequency]
             found = sorted(frequent, key=lambda token: (-counts[token], token))
@@ -151,6 +160,7 @@ class TrainedTokenizer(Tokenizer):
         vocabulary = [*special, *tokens][:max_vocabulary]
         marked = not {*CASE_MARKS}.isdisjoint(vocabulary)
         options["case_marks"] = case_marks and unit == "word" and marked
+        options["space_marks"] = space_marks and unit == "character" and SPACE in vocabulary
         made = cls(vocabulary, family, **options, **ngrams)  # type: ignore[arg-type]
         return made if made._has_ngrams() else made._with(buckets=0)
 
@@ -199,7 +209,8 @@ class TrainedTokenizer(Tokenizer):
             return super().detokenize(ids)
         between = "" if self.options["unit"] == "character" else " "
         tokens = (self.id_to_token(int(i)) for i in ids)
-        return between.join(cased(tokens) if self.marks else tokens)
+        text = between.join(cased(tokens) if self.marks else tokens)
+        return text.replace(SPACE, " ") if self.options["space_marks"] else text
 
 
 def _check(

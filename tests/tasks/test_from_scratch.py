@@ -101,7 +101,7 @@ def test_every_setting_arrives(name):
     clf = hub_tasks.TextClassifier.from_scratch(name, TEXTS, LABELS, hyper_parameters=changed)
     found = {**clf.preprocessor.tokenizer.options, **clf.backbone.config}
     for key, value in changed.items():
-        if key not in ("unit", "max_vocabulary", "min_frequency", "case_marks"):
+        if key not in ("unit", "max_vocabulary", "min_frequency", "case_marks", "space_marks"):
             assert found[key] == value, key
     assert clf.preprocessor.sequence_length == changed["max_sequence_length"]
 
@@ -414,6 +414,7 @@ def test_one_example_of_a_class(clf):
         ("cnn", {"unit": "words"}, DataError, "unit must be one of word.*'words'"),
         ("cnn", {"lowercase": "yes"}, DataError, "lowercase must be true or false"),
         ("cnn", {"case_marks": "yes"}, DataError, "case_marks must be true or false"),
+        ("cnn", {"space_marks": 1}, DataError, "space_marks must be true or false"),
         ("cnn", {"max_vocabulary": "9"}, DataError, "max_vocabulary must be an integer"),
         ("cnn", {"max_vocabulary": 3}, DataError, "max_vocabulary must be an integer from 4"),
         ("cnn", {"min_frequency": -1}, DataError, "min_frequency must be an integer"),
@@ -538,6 +539,18 @@ def test_words_are_marked_as_they_were_written(name):
         clf = hub_tasks.TextClassifier.from_scratch(name, titles, LABELS, **options)
         tokenizer = clf.preprocessor.tokenizer
         assert tokenizer.options["case_marks"] is ("[CAP]" in tokenizer.vocabulary) is marks
+
+
+@pytest.mark.parametrize("options", [{}, {"space_marks": False}])
+def test_white_space_between_characters_is_told(options, tmp_path):
+    clf = average(["好 天气", "坏天 气"] * 4, ["a", "b"] * 4, **options)
+    told = not options
+    found = [clf.preprocessor.tokenizer(text) for text in ("好\u3000天", " 好天\n")]
+    assert [len(ids) for ids in found] == [2 + told, 2]
+    assert (found[0] == found[1]) is not told
+    clf.save_to_preset(tmp_path / "preset")
+    again = hub_tasks.TextClassifier.from_preset(tmp_path / "preset")
+    assert [again.preprocessor.tokenizer(text) for text in ("好 天", "好天")] == found
 
 
 def test_averages_of_short_texts_go_in_larger_batches():

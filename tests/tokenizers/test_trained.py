@@ -49,6 +49,17 @@ def test_how_texts_are_split(unit, text, expected):
     assert tokens(train(texts, unit=unit), text) == expected
 
 
+def test_white_space_between_characters():
+    marked = train(["a good film", "\u2581"], unit="character", space_marks=True)
+    assert tokens(marked, " Go \n good ") == ["g", "o", "\u2581", "g", "o", "o", "d"]
+    assert marked.detokenize(marked("Go  good")) == "go good"
+    without = train(["agoodfilm"], unit="character", space_marks=True)
+    assert without.options["space_marks"] is False
+    assert tokens(without, "go od") == ["g", "o", "o", "d"]
+    assert train(unit="word", space_marks=True).options["space_marks"] is False
+    assert train(unit="character").options["space_marks"] is False
+
+
 CASED = ["See Ada Lovelace at NASA", "an iPhone, a MacBook"]
 
 

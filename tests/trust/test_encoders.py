@@ -111,6 +111,7 @@ CASES = {
     "unknown words without parts": config("part_buckets", 0, "ids that only an encoder with"),
     "unknown words": tokenizer("unknown_beginnings", "yes"),
     "case marks": tokenizer("case_marks", 1),
+    "space marks": tokenizer("space_marks", "no"),
     "parts beside n-grams": tokenizer("buckets", 1, "its embedding only"),
     "no vocabulary size": missing("config.json", "/config/vocabulary_size", "vocabulary_size is m"),
     "a class of nobody's": Case(

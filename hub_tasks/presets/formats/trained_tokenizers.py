@@ -14,7 +14,7 @@ from hub_tasks.presets.formats.vocabulary import read_vocabulary
 from hub_tasks.presets.schema import check_keys, check_split
 
 _REQUIRED = ("unit", "lowercase", "word_ngrams", "character_ngrams", "buckets")
-OPTIONS = (*_REQUIRED, "unknown_beginnings", "case_marks")
+OPTIONS = (*_REQUIRED, "unknown_beginnings", "case_marks", "space_marks")
 
 
 def read_trained(
