@@ -1,6 +1,5 @@
 """What `import hub_tasks` costs and brings along."""
 
-import json
 import os
 import subprocess
 import sys

@@ -20,6 +20,7 @@ _DIRECT = frozenset(
         layers.Overlap,
         layers.PartRows,
         layers.VectorTable,
+        layers.WideScores,
         layers.WordParts,
         keras.layers.Dense,
         keras.layers.Dropout,

@@ -58,6 +58,10 @@ class EncoderBackbone(DirectModel, Backbone):
             compared beside all else (see `hub_tasks.layers.comparison`); 0 for single texts.
         overlap_entries: how many entries say beside that what the two have in common before
             anything is learnt, for each bag (see `hub_tasks.layers.Overlap`); 0 for none.
+        wide_dim: how many scores of a linear model (see `hub_tasks.layers.WideScores`) stand at
+            the end; 0 for none. They are zeros until they are learnt.
+        wide_buckets: rows of each of its tables of runs of tokens.
+        wide_runs: how long these are, in tokens; there is a table for each length from 2.
         word_dropout: share of the tokens whose vectors are zeros in training.
         embedding_dropout: share of the entries of vectors that are zeros in training, the same
             ones throughout a text.
@@ -159,6 +163,7 @@ class EncoderBackbone(DirectModel, Backbone):
             found = [pooled, *(bag_of_vectors(bag, mask) for bag, _, mask in beside)]
             if config["pair_separator"]:
                 found += compared(inputs["token_ids"], bags, config)
+            found += [] if vectors.wide is None else [vectors.wide]  # the last of all
             pooled = ops.concatenate(found, axis=-1) if found[1:] else pooled
             outputs = {"pooled_output": pooled}
         super().__init__(inputs, outputs, name=name, trainable=trainable)
@@ -208,8 +213,9 @@ class EncoderBackbone(DirectModel, Backbone):
         bag, *others = bags_at_once(sources)
         if self.config.get("hidden"):
             bag = self.get_layer("hidden")(bag)
-        bag = ops.concatenate([bag, *others], axis=-1) if others else bag
-        return {"pooled_output": bag}
+        if self.config["wide_dim"]:
+            others.append(self.get_layer("wide")(token_ids, padding_mask=words))
+        return {"pooled_output": ops.concatenate([bag, *others], axis=-1) if others else bag}
 
     def read_vocabulary(self, text: PresetData) -> None:
         """Learns the beginnings and endings of words and what stands in runs, where they count.

@@ -13,7 +13,14 @@ from hub_tasks.presets.schema import own_value
 from hub_tasks.registry import close_matches
 
 SIZES_BY_THE_TEXTS = ("bigram_buckets", "part_buckets", "run_buckets", "ngram_rows")
-BY_THE_TEXTS = (*SIZES_BY_THE_TEXTS, "pair_separator", "overlap_entries")
+BY_THE_TEXTS = (
+    *SIZES_BY_THE_TEXTS,
+    "pair_separator",
+    "overlap_entries",
+    "wide_dim",
+    "wide_buckets",
+    "wide_runs",
+)
 _OF_THE_TABLE = {
     "ngram_rows": "how many of the table's rows are of n-grams",
     "pair_separator": "the id of a token",

@@ -35,6 +35,7 @@ class Recipe:
         scaled_outputs: whether the outputs of a regression are trained with as many times the
             rate as the numbers to be learnt are spread.
         weight_decay: share of a weight that a step takes away, times the learning rate.
+        wide: whether a linear model stands beside an encoder that is made for the texts.
     """
 
     epochs: int = 1
@@ -53,6 +54,7 @@ class Recipe:
     lazy_embeddings: bool = False
     scaled_outputs: bool = False
     weight_decay: float = 0.01
+    wide: bool = False
 
     def for_rows(self, rows: int) -> Self:
         """The recipe for so many rows of training data."""
@@ -65,7 +67,8 @@ class ScratchRecipe(Recipe):
     def for_rows(self, rows: int) -> Self:
         if rows < _FEW:
             size = self.batch_size // (4 if rows < _VERY_FEW else 2)
-            sized = replace(self, batch_size=size, epochs=2 * self.epochs, refit_whole=True)
+            sized = replace(self, batch_size=size, epochs=2 * self.epochs)
+            sized = replace(sized, refit_whole=True, wide=True)
         elif rows < _MANY:
             sized = self
         else:

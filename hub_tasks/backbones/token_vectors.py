@@ -16,6 +16,7 @@ from hub_tasks.layers import (
     HashedRuns,
     PartRows,
     VectorTable,
+    WideScores,
     WordParts,
     random_weights,
 )
@@ -31,12 +32,14 @@ class TokenVectors:
         parts: what the beginnings and endings of words add up to, and what runs of characters
             do, where there are such; beside each its rows, `(batch, length, n)`, 0 for none.
         table: the layer that `tokens` come from.
+        wide: the scores of a linear model, `(batch, wide_dim)`; None without such.
     """
 
     tokens: Any
     pairs: Any
     parts: list[tuple[Any, Any]]
     table: keras.layers.Layer
+    wide: Any
 
 
 def token_vectors(
@@ -51,18 +54,14 @@ def token_vectors(
     """
     token_ids, mask, size = inputs["token_ids"], inputs["padding_mask"], config["embedding_dim"]
     said = token_ids  # that a word is unknown, and what it begins with
+    of_parts = None
     if config["part_buckets"]:
         of_parts = WordParts(
             config["part_buckets"], size, config["vocabulary_size"], name="word_parts"
         )
         token_ids = of_parts.known(token_ids)
     if embedding is None:
-        table = VectorTable(
-            config["vocabulary_size"],
-            size,
-            embeddings_initializer=random_weights("uniform"),
-            name="embedding",
-        )
+        table = _table(config)
         x = table(token_ids)
     else:
         table = embedding
@@ -79,15 +78,33 @@ def token_vectors(
             of_pairs(token_ids, padding_mask=words_of(token_ids, mask, config))
         )
     parts = []
-    if config["part_buckets"]:
-        rows = PartRows(of_parts, PARTS)(said)
-        parts.append((_with_dropout(of_parts(said), config), rows))
+    if of_parts is not None:
+        parts.append((_with_dropout(of_parts(said), config), PartRows(of_parts, PARTS)(said)))
     if config["run_buckets"]:
         sizes = config["run_buckets"], size, config["vocabulary_size"]
         of_runs = HashedRuns(*sizes, name="character_runs")
         rows = PartRows(of_runs, len(RUNS))(token_ids)
         parts.append((_with_dropout(of_runs(token_ids), config), rows))
-    return TokenVectors(x, pairs, parts, table)
+    wide = None
+    if config["wide_dim"]:
+        scores = _wide(of_parts, config)(said, padding_mask=words_of(token_ids, mask, config))
+        wide = ops.cast(scores, x.dtype)
+    return TokenVectors(x, pairs, parts, table, wide)
+
+
+def _wide(of_parts: WordParts | None, config: Mapping[str, Any]) -> WideScores:
+    words = config["vocabulary_size"] - config["ngram_rows"]
+    sizes = config["wide_dim"], config["wide_buckets"], config["wide_runs"]
+    return WideScores(*sizes, words, of_parts, name="wide")
+
+
+def _table(config: Mapping[str, Any]) -> VectorTable:
+    return VectorTable(
+        config["vocabulary_size"],
+        config["embedding_dim"],
+        embeddings_initializer=random_weights("uniform"),
+        name="embedding",
+    )
 
 
 def words_of(token_ids: Any, mask: Any, config: Mapping[str, Any]) -> Any:

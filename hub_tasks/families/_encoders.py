@@ -27,6 +27,9 @@ COMMON = (
     Field("ngram_rows", "", 0, 4_000_000, default=0),
     Field("pair_separator", "", 0, 4_000_000, default=0),
     Field("overlap_entries", "", 0, 65_536, default=0),
+    Field("wide_dim", "", 0, 65_536, default=0),
+    Field("wide_buckets", "", 0, 4_000_000, default=0),
+    Field("wide_runs", "", 0, 3, default=0),
     Field("word_dropout", "", 0.0, 0.99, default=0.1),
     Field("embedding_dropout", "", 0.0, 0.99, default=0.3),
 )

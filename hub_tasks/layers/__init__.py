@@ -30,6 +30,7 @@ from hub_tasks.layers.rotary import RotaryLayer
 from hub_tasks.layers.runs import RUNS, HashedRuns, in_runs
 from hub_tasks.layers.table import Lookups, VectorTable
 from hub_tasks.layers.transformer import TransformerLayer
+from hub_tasks.layers.wide import WideScores
 from hub_tasks.layers.word_parts import BEGINNINGS, PARTS, PartRows, WordParts, parts_of
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "TransformerLayer",
     "Trigrams",
     "VectorTable",
+    "WideScores",
     "WordParts",
     "bag_fits",
     "bag_of_vectors",

@@ -102,6 +102,12 @@ class WordParts(keras.layers.Layer):
         """Ids with that of the unknown token for unknown words."""
         return ops.where(token_ids < self.words, token_ids, self.unknown)
 
+    def row_of_beginning(self, token_ids):
+        """The row of the longest known beginning of unknown words, 0 for known ones."""
+        shared = token_ids // self.words
+        places = token_ids % self.words * PARTS + ops.maximum(shared - 1, 0)
+        return ops.take(ops.reshape(self.rows, (-1,)), places) * ops.cast(shared > 0, "int32")
+
     def rows_of(self, token_ids):
         """The rows of the parts, `(..., parts)`, 0 where there is none."""
         shared = token_ids[..., None] // self.words  # the known beginnings of an unknown word

@@ -16,14 +16,15 @@ from hub_tasks.backbones import (
     EncoderBackbone,
     encoder_defaults,
 )
-from hub_tasks.data import Rows, infer_labels, open_data
+from hub_tasks.data import LabelSpace, Rows, RunReport, infer_labels, open_data
 from hub_tasks.errors import DataError, PresetFormatError, received
 from hub_tasks.families import ENCODERS, FAMILIES, Family
 from hub_tasks.registry import close_matches
 from hub_tasks.tasks.distilling import DistillingTask
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
 from hub_tasks.tasks.recipe import scale_outputs, spread
-from hub_tasks.tasks.table_sizes import rows_for_pairs, rows_for_parts, rows_for_runs
+from hub_tasks.tasks.table_sizes import rows_for_pairs, rows_for_parts, rows_for_runs, rows_for_wide
+from hub_tasks.tasks.wide import MOST_WIDE, is_wide, learn_wide, may_be_wide
 from hub_tasks.tasks.word_vectors import WordVectorSource
 from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, tokenizer_class
 
@@ -112,6 +113,13 @@ class ScratchTask(DistillingTask):
         data, classes = (texts, labels), (label_names, problem_type)
         return _build(cls, encoder, data, classes, vectors, embedding, tokenizer, dtype, settings)
 
+    def _end_training(self, train: Rows, class_weight: Any) -> None:
+        if is_wide(self.backbone) and may_be_wide(self.label_space, train.texts):
+            reader = self._reader("evaluate", self.recipe.predict_batch_size, RunReport())
+            batches = reader.labelled(train, class_weight)
+            words = self.preprocessor.tokenizer.vocabulary
+            learn_wide(self.backbone, words, batches, *self.head_variables())
+
 
 def _build(
     cls: type[Any],
@@ -142,13 +150,13 @@ def _build(
     if embedding is not None:
         config |= {key: config[key] or 0 for key in SIZES_BY_THE_TEXTS}
         config["embedding"], tokenizer = _open_embedding(embedding, tokenizer, dtype)
-        config["max_sequence_length"] = min(
-            config["max_sequence_length"], config["embedding"].config["max_sequence_length"]
-        )
+        lengths = (c["max_sequence_length"] for c in (config, config["embedding"].config))
+        config["max_sequence_length"] = min(lengths)
     else:
         text = {key: settings[key] for key in made_by.text_defaults}
         tokenizer = _read_texts(made_by, family, rows.texts, text, config)
     _note_pairs(config, tokenizer, len(rows.texts) > 1)
+    _note_wide(config, tokenizer, space, rows.texts, made_by)
     values = vectors.read(tokenizer, config) if vectors else None
     backbone: EncoderBackbone = made_by(**config, dtype=dtype)
     if values is not None:
@@ -198,6 +206,31 @@ def _note_pairs(config: dict[str, Any], tokenizer: Tokenizer, paired: bool) -> N
         config["pair_separator"] = separator if paired else 0
     if config["overlap_entries"] is None:
         config["overlap_entries"] = _OVERLAP if config["pair_separator"] else 0
+
+
+def _note_wide(
+    config: dict[str, Any],
+    tokenizer: Tokenizer,
+    space: LabelSpace,
+    columns: Sequence[list[str]],
+    made_by: type[EncoderBackbone],
+) -> None:
+    """Of which runs a linear model beside the encoder is, where there is to be one."""
+    suits = may_be_wide(space, columns) and not config.get("embedding")
+    if config["wide_dim"] is None:
+        wanted = made_by.recipe.for_rows(len(columns[0])).wide
+        config["wide_dim"] = len(space.names) if suits and wanted else 0
+    if config["wide_dim"] and not (suits and config["wide_dim"] == len(space.names)):
+        raise DataError(
+            "`wide_dim` must be 0, None or the number of classes, for single texts with one label "
+            f"of at most {MOST_WIDE} each and vectors of words. "
+            f"{received(wide_dim=config['wide_dim'], labels=len(space.names))}"
+        )
+    if config["wide_runs"] is None:
+        longest = 3 if tokenizer.options.get("unit") == "character" else 2
+        config["wide_runs"] = longest if config["wide_dim"] else 0
+    if config["wide_buckets"] is None:
+        config["wide_buckets"] = rows_for_wide(config["wide_runs"], tokenizer, columns)
 
 
 def _begin_at(amounts: np.ndarray, kernel: keras.Variable, bias: keras.Variable) -> None:

@@ -9,6 +9,7 @@ from hub_tasks.layers import RUNS, in_runs, parts_of
 from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer
 
 _SLICE = 1_000  # texts that are counted at a time
+_MOST_WIDE = 2**17
 
 
 def rows_for_pairs(most: int, tokenizer: Tokenizer, columns: Sequence[Sequence[str]]) -> int:
@@ -48,6 +49,17 @@ def rows_for_runs(
         if 2 * len(runs) >= made_by.most_runs:
             return made_by.most_runs
     return 2 * len(runs)
+
+
+def rows_for_wide(longest: int, tokenizer: Tokenizer, columns: Sequence[Sequence[str]]) -> int:
+    """As many as the texts have runs of the longest kind, so that few are left out."""
+    runs: set[tuple[int, ...]] = set()
+    for texts in _token_ids(tokenizer, columns) if longest > 1 else ():
+        for ids in texts:
+            runs.update(zip(*(ids[k:] for k in range(longest)), strict=False))
+        if len(runs) >= _MOST_WIDE:
+            return _MOST_WIDE
+    return max(len(runs), 1) if longest > 1 else 0
 
 
 def _token_ids(

@@ -167,6 +167,8 @@ class Task(DirectModel, RowStepModel, InferenceTask):
             self.fit(epochs=epochs, validation_split=0.0, **told)
         finally:
             self._trains_anew = False
+        rows = self.open(told["x"], told["y"], told["sample_weight"], 1)
+        self._end_training(rows, told["class_weight"])
         self.last_run.add(report)
         self.history = history
 
@@ -185,6 +187,9 @@ class Task(DirectModel, RowStepModel, InferenceTask):
 
     def _adapt_to_labels(self, labels: Any) -> None:
         """Called with all labels before training on data in memory."""
+
+    def _end_training(self, train: Rows, class_weight: Any) -> None:
+        """Called with all rows once they were trained on anew."""
 
     def _start_training(self, recipe: Recipe, steps: int | None, callbacks: list[Any]) -> None:
         """Called before training with all its steps, where their number is known."""

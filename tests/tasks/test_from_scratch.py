@@ -87,6 +87,10 @@ def test_a_preset_gives_equal_outputs(name, weights_format, fitted, tmp_path):
     assert forward(fresh, TEXTS[:2]).shape == (2, 3)
 
 
+OF_TEXTS = ("unit", "max_vocabulary", "min_frequency", "case_marks", "space_marks")
+WIDE = ("wide_dim", "wide_runs")  # whose values are limited
+
+
 @pytest.mark.parametrize("name", ENCODERS_OF_OURS)
 def test_every_setting_arrives(name):
     """What is changed in `encoder_defaults` is what the classifier has, the head's left alone."""
@@ -96,12 +100,19 @@ def test_every_setting_arrives(name):
             changed[key] = not value
         elif isinstance(value, float):
             changed[key] = value / 2 + 0.01
-        elif key not in ("unit", "character_ngrams", "min_frequency"):
+        elif key not in ("unit", "character_ngrams", "min_frequency", *WIDE):
             changed[key] = (2, 4) if isinstance(value, tuple) else (value or 0) + 1
     clf = hub_tasks.TextClassifier.from_scratch(name, TEXTS, LABELS, hyper_parameters=changed)
     found = {**clf.preprocessor.tokenizer.options, **clf.backbone.config}
     for key, value in changed.items():
-        if key not in ("unit", "max_vocabulary", "min_frequency", "case_marks", "space_marks"):
+        if key not in (
+            "unit",
+            "max_vocabulary",
+            "min_frequency",
+            "case_marks",
+            "space_marks",
+            *WIDE,
+        ):
             assert found[key] == value, key
     assert clf.preprocessor.sequence_length == changed["max_sequence_length"]
 
@@ -214,7 +225,8 @@ def test_what_is_held_out(arguments, held_out, clf):
 def certain(labels) -> hub_tasks.TextClassifier:
     """A classifier whose training has nothing random."""
     keras.utils.set_random_seed(4)
-    clf = average(TEXTS, labels, word_dropout=0.0, embedding_dropout=0.0, dropout=0.0)
+    none = dict.fromkeys(("word_dropout", "embedding_dropout", "dropout"), 0.0)
+    clf = average(TEXTS, labels, wide_dim=0, **none)
     clf.fit(TEXTS, labels, epochs=1, shuffle=False, validation_split=0, **QUIET)
     return clf
 

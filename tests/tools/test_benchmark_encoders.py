@@ -131,7 +131,7 @@ def test_all_jobs_are_told_apart(data):
 
 @pytest.mark.parametrize("encoder", PLAIN)
 def test_plain_models_are_of_our_shape(encoder):
-    clf = hub_tasks.TextClassifier.from_scratch(encoder, TEXTS, LABELS)
+    clf = hub_tasks.TextClassifier.from_scratch(encoder, TEXTS, LABELS, wide_dim=0)
     model = plain_model(encoder, clf.backbone.config, 2)
 
     def shapes(made):
