@@ -106,6 +106,7 @@ CASES = {
     "huge buckets": config("bigram_buckets", 4_000_000, LARGE),
     "huge buckets of parts": config("part_buckets", 4_000_000, LARGE),
     "huge buckets of runs": config("run_buckets", 4_000_000, LARGE),
+    "a huge linear model": config("wide_dim", 65_536, LARGE),
     "more n-grams than rows": config("ngram_rows", 4_000_000, "rows are of n-grams"),
     "a separator that is no token": config("pair_separator", 4_000_000, "the id of a token"),
     "unknown words without parts": config("part_buckets", 0, "ids that only an encoder with"),
