@@ -163,7 +163,8 @@ class EncoderBackbone(DirectModel, Backbone):
             found = [pooled, *(bag_of_vectors(bag, mask) for bag, _, mask in beside)]
             if config["pair_separator"]:
                 found += compared(inputs["token_ids"], bags, config)
-            found += [] if vectors.wide is None else [vectors.wide]  # the last of all
+            if vectors.wide is not None:
+                found.append(vectors.wide)  # the last of all
             pooled = ops.concatenate(found, axis=-1) if found[1:] else pooled
             outputs = {"pooled_output": pooled}
         super().__init__(inputs, outputs, name=name, trainable=trainable)

@@ -71,6 +71,15 @@ def following_ones(x, places):
     return ops.concatenate([x[:, places:], ops.zeros_like(x[:, :places])], axis=1)
 
 
+def hashed_runs(ids, longest, buckets):
+    """The hashes of the runs that begin at each id: of 1 id, of 2, ... of the longest."""
+    number, found = 0, []
+    for k, factor in enumerate(FACTORS[:longest]):
+        number = (number + hashed(following_ones(ids, k), factor, buckets)) % buckets
+        found.append(number)
+    return found
+
+
 def hashed(ids, factor, buckets):
     """What ids add to the number of a row; the factor says where in a run they stand."""
     return (ids % _MODULUS) * factor % buckets

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from hub_tasks.layers.bigrams import FACTORS, following_ones, hashed
+from hub_tasks.layers.bigrams import following_ones, hashed_runs
 from hub_tasks.layers.initializers import random_weights
 from hub_tasks.layers.table import VectorTable
 
@@ -85,11 +85,9 @@ class HashedRuns(keras.layers.Layer):
     def rows_of(self, token_ids):
         """The rows of the runs that begin at each token, `(..., 3)`, 0 where there is none."""
         codes = ops.take(self.codes, token_ids % self.words, axis=0)
-        number, whole, rows = 0, 1, []
-        for k, factor in enumerate(FACTORS):
-            following = following_ones(codes, k)
-            number = (number + hashed(following, factor, self.buckets)) % self.buckets
-            whole = whole * ops.cast(following > 0, "int32")
+        whole, rows = 1, []
+        for k, number in enumerate(hashed_runs(codes, max(RUNS), self.buckets)):
+            whole = whole * ops.cast(following_ones(codes, k) > 0, "int32")
             if k + 1 in RUNS:
                 rows.append((1 + number) * whole)
         return ops.stack(rows, axis=-1)

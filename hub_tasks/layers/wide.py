@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from hub_tasks.layers.bigrams import FACTORS, following_ones, hashed
+from hub_tasks.layers.bigrams import following_ones, hashed_runs
 from hub_tasks.layers.initializers import random_weights
 from hub_tasks.layers.word_parts import WordParts
 
@@ -60,7 +60,7 @@ class WideScores(keras.layers.Layer):
         parts: WordParts | None = None,
         **kwargs: Any,
     ):
-        super().__init__(trainable=False, dtype="float32", **kwargs)
+        super().__init__(**{**kwargs, "trainable": False, "dtype": "float32"})
         self.dim, self.buckets, self.words = dim, buckets, words
         self.longest = max(longest, 1) if buckets else 1
         self._beginnings = 0 if parts is None else parts.buckets + 1
@@ -97,22 +97,20 @@ class WideScores(keras.layers.Layer):
         unknown = 0
         if self._row_of_beginning is not None:
             unknown = self.words + self._row_of_beginning(token_ids)
-        return ops.where(token_ids < self.words, token_ids, unknown), ops.cast(
-            padding_mask, "int32"
-        )
+        rows = ops.where(token_ids < self.words, token_ids, unknown)
+        return rows, ops.cast(padding_mask, "int32")
 
     def run_rows(self, token_ids, padding_mask):
         """For the runs of each length that begin at a token, their rows, what must stand in
         `checks` there, and 1 where there is a run, `(batch, length)` each."""
         token_ids = ops.where(token_ids < self.words, token_ids, 0)
-        row, check, whole, found = 0, 0, 1, []
-        for k, factor in enumerate(FACTORS[: self.longest]):
-            ids, inside = following_ones(token_ids, k), following_ones(padding_mask, k)
-            row = (row + hashed(ids, factor, self.buckets)) % self.buckets
-            check = (check + hashed(ids, factor, _CHECKS)) % _CHECKS
-            whole = whole * ops.cast(inside, "int32")
-            found.append((row, check + 1, whole))
-        return found[1:]
+        rows, checks = (hashed_runs(token_ids, self.longest, n) for n in (self.buckets, _CHECKS))
+        whole = inside = ops.cast(padding_mask, "int32")
+        found = []
+        for k in range(1, self.longest):
+            whole = whole * following_ones(inside, k)
+            found.append((rows[k], checks[k] + 1, whole))
+        return found
 
     def compute_output_shape(self, input_shape, **shapes):
         return (input_shape[0], self.dim)

@@ -24,7 +24,7 @@ from hub_tasks.tasks.distilling import DistillingTask
 from hub_tasks.tasks.preprocessor import TextClassifierPreprocessor
 from hub_tasks.tasks.recipe import scale_outputs, spread
 from hub_tasks.tasks.table_sizes import rows_for_pairs, rows_for_parts, rows_for_runs, rows_for_wide
-from hub_tasks.tasks.wide import MOST_WIDE, is_wide, learn_wide, may_be_wide
+from hub_tasks.tasks.wide import MOST_WIDE, is_unsolved, learn_wide, may_be_wide
 from hub_tasks.tasks.word_vectors import WordVectorSource
 from hub_tasks.tokenizers import Tokenizer, TrainedTokenizer, tokenizer_class
 
@@ -114,7 +114,8 @@ class ScratchTask(DistillingTask):
         return _build(cls, encoder, data, classes, vectors, embedding, tokenizer, dtype, settings)
 
     def _end_training(self, train: Rows, class_weight: Any) -> None:
-        if is_wide(self.backbone) and may_be_wide(self.label_space, train.texts):
+        suits = may_be_wide(self.label_space, train.texts)
+        if suits and is_unsolved(self.backbone, self.num_classes):
             reader = self._reader("evaluate", self.recipe.predict_batch_size, RunReport())
             batches = reader.labelled(train, class_weight)
             words = self.preprocessor.tokenizer.vocabulary

@@ -27,9 +27,9 @@ def may_be_wide(space: LabelSpace, columns: Sequence[Sequence[str]]) -> bool:
     return single and len(space.names) <= MOST_WIDE and len(columns) == 1
 
 
-def is_wide(backbone: Any) -> bool:
-    """Whether it has a wide part that is still to be solved."""
-    if not isinstance(backbone, EncoderBackbone) or not backbone.config["wide_dim"]:
+def is_unsolved(backbone: Any, classes: int) -> bool:
+    """Whether it has a wide part for so many classes that was not solved yet."""
+    if not isinstance(backbone, EncoderBackbone) or backbone.config["wide_dim"] != classes:
         return False
     return not any(np.any(ops.convert_to_numpy(s)) for s in backbone.get_layer("wide").squares)
 

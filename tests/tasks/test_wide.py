@@ -101,14 +101,20 @@ def wide(encoder="average_embedding", texts=TEXTS, labels=LABELS, **settings):
     return from_scratch(encoder, texts, labels, **settings)
 
 
+def alone(clf, texts=TEXTS, **fit):
+    """The classifier once it is trained, its network without a say."""
+    clf.fit(texts, LABELS, epochs=1, verbose=0, **fit)
+    kernel, bias = clf.head_variables()
+    scores = np.arange(kernel.shape[0]) >= kernel.shape[0] - kernel.shape[1]
+    kernel.assign(ops.convert_to_numpy(kernel) * scores[:, None])
+    bias.assign(np.zeros(bias.shape))
+    return clf
+
+
 @pytest.mark.parametrize("texts", [TEXTS, LETTERS])
 @pytest.mark.parametrize("encoder", elsewhere_the_first(["average_embedding", "fast_ngram", "cnn"]))
 def test_scores_are_those_of_ridge_regression(encoder, texts):
-    clf = wide(encoder, texts, wide_buckets=4_001, label_names=["no", "yes"])
-    kernel, _ = clf.head_variables()
-    clf._end_training(clf.open(texts, LABELS, None, 1), None)
-    of_wide = ops.convert_to_numpy(kernel) * np.r_[np.zeros(kernel.shape[0] - 2), 1, 1][:, None]
-    kernel.assign(of_wide)  # the network says nothing
+    clf = alone(wide(encoder, texts, wide_buckets=4_001, label_names=["no", "yes"]), texts)
     longest = 3 if texts is LETTERS else 2
     asked = [*texts, *UNSEEN]
     tokens = [
@@ -151,12 +157,18 @@ def test_what_it_knows_stays_when_training_goes_on():
         np.testing.assert_array_equal(a, b)
 
 
+def test_it_is_left_alone_under_a_head_of_other_classes(tmp_path):
+    wide().save_to_preset(tmp_path / "preset")
+    clf = hub_tasks.TextClassifier.from_preset(tmp_path / "preset", labels=["a", "b", "c"])
+    clf.fit(TEXTS, ["a", "b", "c"] * 2, epochs=1, verbose=0)
+    assert not solved(clf)
+
+
 def test_weights_of_rows_count():
     scores = []
     for weights in (None, [1.0] * 6, [1.0, 9.0, 1.0, 1.0, 1.0, 1.0]):
-        clf = wide()
-        clf._end_training(clf.open(TEXTS, LABELS, weights, 1), None)
-        scores.append(ops.convert_to_numpy(clf.backbone.get_layer("wide").scores[0]))
+        clf = alone(wide(), sample_weight=weights)
+        scores.append(clf.predict(TEXTS, verbose=0))
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-5)
     assert np.abs(scores[0] - scores[2]).max() > 0.01
 
@@ -165,8 +177,7 @@ def test_weights_of_rows_count():
     ("weights", "tolerance"), [("h5", 0), ("safetensors", 0), ("float16", 0.02), ("int8", 0.1)]
 )
 def test_a_preset_has_it(weights, tolerance, tmp_path):
-    clf = wide("kim_cnn")
-    clf._end_training(clf.open(TEXTS, LABELS, None, 1), None)
+    clf = alone(wide("kim_cnn"))
     clf.save_to_preset(tmp_path / "preset", weights_format=weights)
     again = hub_tasks.TextClassifier.from_preset(tmp_path / "preset")
     asked = [*TEXTS, *UNSEEN]
@@ -177,12 +188,10 @@ def test_a_preset_has_it(weights, tolerance, tmp_path):
 
 @pytest.mark.backend
 def test_it_computes_in_half_precision():
-    clf = wide(dtype="mixed_float16")
-    clf._end_training(clf.open(TEXTS, LABELS, None, 1), None)
-    whole = wide()
-    whole._end_training(whole.open(TEXTS, LABELS, None, 1), None)
-    found, expected = clf.predict(TEXTS, verbose=0), whole.predict(TEXTS, verbose=0)
-    np.testing.assert_allclose(found, expected, atol=0.1)
+    found, expected = (
+        alone(wide(dtype=dtype)).predict(TEXTS, verbose=0) for dtype in ("mixed_float16", None)
+    )
+    np.testing.assert_allclose(found, expected, atol=0.02)
 
 
 def test_texts_of_one_word_have_no_runs():
